@@ -1,0 +1,1 @@
+//! Answers predictions from a verified model version.

@@ -1,0 +1,1 @@
+//! Fits a model, evaluates it and publishes the version; then exits.

@@ -1,0 +1,1 @@
+//! Tables: reading, seeded splits, column summaries, a synthetic series.

@@ -1,0 +1,1 @@
+//! Fitted, predict-only models: encoders, linear, forest. No training library.

@@ -1,0 +1,1 @@
+//! A model version's files: publish, resolve, load, verify, aliases.

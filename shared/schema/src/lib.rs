@@ -1,0 +1,1 @@
+//! Features, signatures, requests and responses: everything that crosses a process.
