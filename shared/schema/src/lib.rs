@@ -1,1 +1,24 @@
-//! Features, signatures, requests and responses: everything that crosses a process.
+#![doc = include_str!("../README.md")]
+
+mod baseline;
+mod cell;
+mod feature;
+mod request;
+mod response;
+mod rows;
+mod score;
+mod signature;
+mod suggestion;
+
+pub use baseline::{Baseline, Distribution, FeatureBaseline};
+pub use cell::{Cell, is_missing, parse_cell};
+pub use feature::{Dtype, Feature, Output, Range};
+pub use request::{
+    Form, Nulls, ReadOptions, Request, RequestError, UnknownFeatures, Warning, WarningCode,
+    Warnings,
+};
+pub use response::Response;
+pub use rows::Rows;
+pub use score::{Evaluation, FeatureImportance, Scores};
+pub use signature::{Signature, SignatureError};
+pub use suggestion::closest;

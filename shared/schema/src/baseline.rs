@@ -1,0 +1,58 @@
+//! What the training data looked like: the reference that drift is measured against.
+
+use serde::{Deserialize, Serialize};
+
+/// Distributions captured at training, on the training split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// Rows of the training split.
+    pub n_rows: u64,
+    /// One for each feature, in signature order.
+    pub features: Vec<FeatureBaseline>,
+    /// The target's values.
+    pub target: Distribution,
+    /// The model's own predictions for the test split.
+    pub predictions: Distribution,
+}
+
+/// One feature's distribution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureBaseline {
+    /// The feature's name.
+    pub name: String,
+    /// Rows in which it is missing.
+    pub n_missing: u64,
+    /// The values that are not missing.
+    pub distribution: Distribution,
+}
+
+/// How values are spread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Distribution {
+    /// Numbers and integers.
+    Histogram {
+        /// The arithmetic mean.
+        mean: f64,
+        /// The sample standard deviation (divisor n − 1); 0 for a single value.
+        standard_deviation: f64,
+        /// The least value.
+        minimum: f64,
+        /// The greatest value.
+        maximum: f64,
+        /// Inner edges, ascending without repeats. Bin `i` holds the values in `(edges[i-1], edges[i]]`;
+        /// the first and the last bin are open to the outside.
+        edges: Vec<f64>,
+        /// Values in each bin: one more than there are edges.
+        counts: Vec<u64>,
+    },
+    /// Categories and booleans.
+    Categories {
+        /// The names, in code order.
+        names: Vec<String>,
+        /// Rows with each.
+        counts: Vec<u64>,
+    },
+}

@@ -1,0 +1,140 @@
+//! What is unusual about a row that was answered all the same.
+
+use serde::Serialize;
+
+use crate::{Signature, closest};
+
+/// The kind of a warning: the stable `code` of the JSON body and a label of the server's counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// A category that training never saw: treated as missing.
+    UnseenCategory,
+    /// A number outside the range that training saw: used as it is.
+    OutOfRange,
+}
+
+impl WarningCode {
+    /// All codes, in the order of their discriminants.
+    pub const ALL: [Self; 2] = [Self::UnseenCategory, Self::OutOfRange];
+
+    /// The code as it stands in JSON and in labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnseenCategory => "unseen_category",
+            Self::OutOfRange => "out_of_range",
+        }
+    }
+}
+
+/// One unusual value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Warning {
+    /// The row, counted from 0.
+    pub row: usize,
+    /// The feature's index in the signature.
+    pub feature_idx: usize,
+    /// What is unusual.
+    pub code: WarningCode,
+    found: String,
+}
+
+/// A warning in words, as the response lists it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Described<'a> {
+    row: usize,
+    feature: &'a str,
+    code: WarningCode,
+    message: String,
+}
+
+impl Warning {
+    pub(crate) fn at(row: usize, feature_idx: usize, code: WarningCode) -> Self {
+        Self {
+            row,
+            feature_idx,
+            code,
+            found: String::new(),
+        }
+    }
+
+    pub(crate) fn describe<'a>(&self, signature: &'a Signature) -> Described<'a> {
+        let feature = &signature.features()[self.feature_idx];
+        let found = &self.found;
+        let message = match (self.code, feature.range) {
+            (WarningCode::UnseenCategory, _) => {
+                let meant = closest(found, feature.categories.iter().map(String::as_str));
+                let hint = meant
+                    .map(|m| format!("; did you mean `{m}`?"))
+                    .unwrap_or_default();
+                format!("`{found}` was not seen in training and is treated as missing{hint}")
+            }
+            (WarningCode::OutOfRange, Some(range)) => format!(
+                "{found} is outside the range seen in training, {} to {}",
+                range.minimum, range.maximum
+            ),
+            (WarningCode::OutOfRange, None) => format!("{found} is outside the range"),
+        };
+        Described {
+            row: self.row,
+            feature: &feature.name,
+            code: self.code,
+            message,
+        }
+    }
+}
+
+/// The warnings of a request: the first hundred in full, all of them counted for each feature.
+#[derive(Debug, Default)]
+pub struct Warnings {
+    listed: Vec<Warning>,
+    /// By feature, then by code; empty until the first warning.
+    counts: Vec<[u64; WarningCode::ALL.len()]>,
+    n_total: u64,
+}
+
+impl Warnings {
+    /// How many warnings a response lists: a body of 100,000 odd rows must not be answered with a larger one.
+    pub const LISTED: usize = 100;
+
+    pub(crate) fn record(&mut self, mut warning: Warning, found: &impl Fn() -> String) {
+        if self.counts.len() <= warning.feature_idx {
+            self.counts
+                .resize(warning.feature_idx + 1, [0; WarningCode::ALL.len()]);
+        }
+        self.counts[warning.feature_idx][warning.code as usize] += 1;
+        self.n_total += 1;
+        if self.listed.len() < Self::LISTED {
+            warning.found = super::error::shortened(&found());
+            self.listed.push(warning);
+        }
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.n_total == 0
+    }
+
+    /// The first hundred.
+    pub fn listed(&self) -> &[Warning] {
+        &self.listed
+    }
+
+    /// All of them, listed or not.
+    pub fn n_total(&self) -> u64 {
+        self.n_total
+    }
+
+    /// How many there are of each kind: feature index, code, count; none with a count of 0.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, WarningCode, u64)> + '_ {
+        self.counts
+            .iter()
+            .enumerate()
+            .flat_map(|(feature_idx, counts)| {
+                WarningCode::ALL
+                    .into_iter()
+                    .map(move |code| (feature_idx, code, counts[code as usize]))
+                    .filter(|(_, _, count)| *count > 0)
+            })
+    }
+}
