@@ -1,0 +1,207 @@
+use proptest::prelude::*;
+use schema::Rows;
+
+use super::*;
+use crate::Node;
+
+/// A number, a category that was never missing in training, and one that was.
+fn signature() -> Signature {
+    serde_json::from_str(
+        r#"{
+            "features": [
+                {"name": "a", "dtype": "number"},
+                {"name": "b", "dtype": "category", "categories": ["x", "y", "z"]},
+                {"name": "c", "dtype": "category", "nullable": true, "categories": ["p", "q"]}
+            ],
+            "outputs": [{"name": "t", "dtype": "number", "range": {"minimum": 0, "maximum": 1}}]
+        }"#,
+    )
+    .expect("a valid signature")
+}
+
+fn linear() -> Pipeline {
+    let encoder = Encoder::new(&signature(), vec![5.0, 2.0, 2.0], vec![0, 2, 2]).expect("fits");
+    let linear = Linear::new(vec![1.0, 10.0, 20.0, 100.0, 200.0], 0.5).expect("finite");
+    Pipeline::new(encoder, Regressor::Linear(linear)).expect("as many columns")
+}
+
+fn forest(trees: Vec<Vec<Node>>) -> Pipeline {
+    let encoder = Encoder::new(&signature(), vec![5.0, 2.0, 2.0], vec![0, 0, 0]).expect("fits");
+    let forest = Forest::new(trees, 3).expect("trees");
+    Pipeline::new(encoder, Regressor::Forest(forest)).expect("as many columns")
+}
+
+#[test]
+fn imputes_and_spreads_categories() {
+    let nan = f64::NAN;
+    let rows = Rows::new(
+        3,
+        vec![
+            1.0, 0.0, 0.0, // all at their reference level
+            nan, 1.0, 1.0, // a is imputed with 5
+            1.0, nan, 0.0, // b is imputed with code 2
+            1.0, 0.0, nan, // c has a level of its own for missing
+        ],
+    );
+    assert_eq!(linear().predict(&rows), [1.5, 115.5, 21.5, 201.5]);
+}
+
+#[test]
+fn sends_a_value_at_the_threshold_left() {
+    let stump = |t| {
+        vec![
+            Node {
+                value: t,
+                feature: 0,
+                left: 1,
+            },
+            Node::leaf(10.0),
+            Node::leaf(20.0),
+        ]
+    };
+    let model = forest(vec![stump(1.0), stump(2.0)]);
+    let next = 1.0_f64.next_up();
+    let rows = Rows::new(3, vec![1.0, 0.0, 0.0, next, 0.0, 0.0, f64::NAN, 0.0, 0.0]);
+    assert_eq!(model.predict(&rows), [10.0, 15.0, 20.0]);
+}
+
+#[test]
+fn reads_back_what_it_writes() {
+    let stump = vec![
+        Node {
+            value: 0.1,
+            feature: 1,
+            left: 1,
+        },
+        Node::leaf(-0.0),
+        Node::leaf(3.5),
+    ];
+    for model in [linear(), forest(vec![stump, vec![Node::leaf(1.0)]])] {
+        let bytes = model.to_safetensors();
+        assert_eq!(
+            bytes,
+            model.to_safetensors(),
+            "the same model gives the same bytes"
+        );
+        assert_eq!(Pipeline::from_safetensors(&bytes, &signature()), Ok(model));
+    }
+}
+
+#[test]
+fn measures_the_depth_in_splits() {
+    let split = |left| Node {
+        value: 0.0,
+        feature: 0,
+        left,
+    };
+    let leaf = Node::leaf(1.0);
+    let Regressor::Forest(chain) =
+        forest(vec![vec![leaf], vec![split(1), leaf, split(3), leaf, leaf]]).regressor
+    else {
+        panic!("a forest")
+    };
+    assert_eq!(chain.max_depth(), 2);
+}
+
+#[test]
+fn refuses_trees_that_would_not_end() {
+    let split = |feature, left| Node {
+        value: 0.0,
+        feature,
+        left,
+    };
+    let leaf = Node::leaf(1.0);
+    let cases = [
+        (vec![], "an empty forest"),
+        (vec![vec![]], "an empty tree"),
+        (
+            vec![vec![split(0, 1), split(0, 1), leaf]],
+            "a node that is its own child",
+        ),
+        (
+            vec![vec![split(0, 2), leaf, leaf]],
+            "a right child outside of the tree",
+        ),
+        (
+            vec![vec![split(3, 1), leaf, leaf]],
+            "a column that does not exist",
+        ),
+        (vec![vec![Node::leaf(f64::NAN)]], "a leaf without a value"),
+    ];
+    for (trees, what) in cases {
+        assert!(Forest::new(trees, 3).is_err(), "{what}");
+    }
+}
+
+#[test]
+fn refuses_an_encoder_of_another_signature() {
+    let cases = [
+        (vec![0.0, 0.0], vec![0, 0], "too short"),
+        (vec![f64::NAN, 0.0, 0.0], vec![0, 0, 0], "an imputed NaN"),
+        (
+            vec![0.0, 4.0, 0.0],
+            vec![0, 0, 0],
+            "a code beyond the level for missing",
+        ),
+        (vec![0.0, 0.5, 0.0], vec![0, 0, 0], "half a code"),
+        (vec![0.0, 0.0, 0.0], vec![1, 0, 0], "indicators of a number"),
+        (
+            vec![0.0, 3.0, 0.0],
+            vec![0, 2, 0],
+            "an imputed level without its indicator",
+        ),
+        (
+            vec![0.0, 0.0, 0.0],
+            vec![0, 1, 0],
+            "a category without its indicator",
+        ),
+    ];
+    for (impute, n_indicators, what) in cases {
+        assert!(
+            Encoder::new(&signature(), impute, n_indicators).is_err(),
+            "{what}"
+        );
+    }
+}
+
+proptest! {
+    /// Any change to a file is refused or gives a model that still answers: never a panic.
+    #[test]
+    fn any_damage_is_an_error_or_a_model(
+        at in 0.0..1.0_f64,
+        byte in any::<u8>(),
+        keep in 0.0..1.0_f64,
+        is_linear in any::<bool>(),
+    ) {
+        let split = Node { value: 0.5, feature: 2, left: 1 };
+        let trees = vec![vec![split, Node::leaf(1.0), Node::leaf(2.0)]; 3];
+        let model = if is_linear { linear() } else { forest(trees) };
+        let mut bytes = model.to_safetensors();
+        let length = bytes.len() as f64;
+        bytes[(at * length) as usize] = byte;
+        let rows = Rows::new(3, vec![f64::NAN, 2.0, 1.0, 1e300, 0.0, f64::NAN]);
+        for bytes in [&bytes[..], &bytes[..(keep * length) as usize]] {
+            if let Ok(model) = Pipeline::from_safetensors(bytes, &signature()) {
+                prop_assert_eq!(model.predict(&rows).len(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Pipeline::from_safetensors(&bytes, &signature()).is_err());
+    }
+
+    /// Blocks of rows are an inner matter: rows alone give the same bits as rows together.
+    #[test]
+    fn rows_do_not_depend_on_their_neighbours(values in proptest::collection::vec(-2.0..2.0_f64, 150)) {
+        let stump = |t| vec![Node { value: t, feature: 0, left: 1 }, Node::leaf(0.1), Node::leaf(0.7)];
+        let model = forest(vec![stump(-1.0), stump(0.0), stump(1.0)]);
+        let rows = Rows::new(3, values.iter().flat_map(|&a| [a, 0.0, 1.0]).collect());
+        let together = model.predict(&rows);
+        for (row, expected) in rows.iter().zip(together) {
+            let alone = model.predict(&Rows::new(3, row.to_vec()));
+            prop_assert_eq!(alone[0].to_bits(), expected.to_bits());
+        }
+    }
+}
