@@ -42,11 +42,7 @@ impl Encoder {
             check(feature, impute, n_indicators)?;
         }
         let n_columns = n_indicators.iter().map(|&n| (n as usize).max(1)).sum();
-        Ok(Self {
-            impute,
-            n_indicators,
-            n_columns,
-        })
+        Ok(Self { impute, n_indicators, n_columns })
     }
 
     /// The number of columns a row is encoded into.
@@ -89,23 +85,14 @@ impl Encoder {
     }
 
     pub(crate) fn read(tensors: &Tensors<'_>, signature: &Signature) -> Result<Self, ModelError> {
-        Self::new(
-            signature,
-            tensors.floats(IMPUTE)?,
-            tensors.counts(N_INDICATORS)?,
-        )
+        Self::new(signature, tensors.floats(IMPUTE)?, tensors.counts(N_INDICATORS)?)
     }
 
     pub(crate) const TENSORS: [&'static str; 2] = [IMPUTE, N_INDICATORS];
 }
 
 fn check(feature: &Feature, impute: f64, n_indicators: u32) -> Result<(), ModelError> {
-    let refuse = |reason| {
-        Err(ModelError::Encoder {
-            feature: feature.name.clone(),
-            reason,
-        })
-    };
+    let refuse = |reason| Err(ModelError::Encoder { feature: feature.name.clone(), reason });
     let n_categories = feature.categories.len();
     match feature.dtype {
         Dtype::Category => {
@@ -116,10 +103,7 @@ fn check(feature: &Feature, impute: f64, n_indicators: u32) -> Result<(), ModelE
             // The greatest code: the last category, or the level "missing".
             let greatest = (n_categories - 1).max(impute as usize);
             if n_indicators != 0 && n_indicators as usize != greatest {
-                return refuse(format!(
-                    "{n_indicators} indicators for {} levels",
-                    greatest + 1
-                ));
+                return refuse(format!("{n_indicators} indicators for {} levels", greatest + 1));
             }
             Ok(())
         }

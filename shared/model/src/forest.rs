@@ -22,11 +22,7 @@ pub struct Node {
 impl Node {
     /// A leaf that predicts `value`.
     pub fn leaf(value: f64) -> Self {
-        Self {
-            value,
-            feature: 0,
-            left: 0,
-        }
+        Self { value, feature: 0, left: 0 }
     }
 }
 
@@ -93,11 +89,7 @@ impl Forest {
                 found: "something else, or a tree without nodes".to_owned(),
             });
         }
-        let forest = Self {
-            nodes,
-            tree_starts,
-            n_columns,
-        };
+        let forest = Self { nodes, tree_starts, n_columns };
         for (tree_idx, tree) in forest.trees().enumerate() {
             check_tree(tree, n_columns).map_err(|(node, reason)| ModelError::Tree {
                 tree: tree_idx,
@@ -129,9 +121,7 @@ impl Forest {
     }
 
     fn trees(&self) -> impl Iterator<Item = &[Node]> {
-        self.tree_starts
-            .windows(2)
-            .map(|pair| &self.nodes[pair[0] as usize..pair[1] as usize])
+        self.tree_starts.windows(2).map(|pair| &self.nodes[pair[0] as usize..pair[1] as usize])
     }
 
     /// Predicts `out[i]` from row i of `columns`, shape `(out.len(), n_columns)`, row-major.
@@ -167,11 +157,7 @@ impl Forest {
             .into_iter()
             .zip(features)
             .zip(left)
-            .map(|((value, feature), left)| Node {
-                value,
-                feature,
-                left,
-            })
+            .map(|((value, feature), left)| Node { value, feature, left })
             .collect();
         Self::checked(nodes, tensors.counts(TREE_STARTS)?, n_columns)
     }

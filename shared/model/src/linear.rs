@@ -22,10 +22,7 @@ impl Linear {
     pub fn new(coefficients: Vec<f64>, intercept: f64) -> Result<Self, ModelError> {
         all_finite(COEFFICIENTS, &coefficients)?;
         all_finite(INTERCEPT, &[intercept])?;
-        Ok(Self {
-            coefficients,
-            intercept,
-        })
+        Ok(Self { coefficients, intercept })
     }
 
     /// One coefficient for each encoded column.

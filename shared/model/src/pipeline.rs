@@ -69,20 +69,12 @@ impl Pipeline {
     /// If `values` is not `out.len()` rows long.
     pub fn predict_into(&self, values: &[f64], out: &mut [f64]) {
         let (n_features, n_columns) = (self.encoder.n_features(), self.encoder.n_columns());
-        assert_eq!(
-            values.len(),
-            out.len() * n_features,
-            "values are rows of the signature"
-        );
+        assert_eq!(values.len(), out.len() * n_features, "values are rows of the signature");
         let mut columns = vec![0.0; n_columns * out.len().min(BLOCK_ROWS)];
-        for (rows, out) in values
-            .chunks(n_features * BLOCK_ROWS)
-            .zip(out.chunks_mut(BLOCK_ROWS))
-        {
+        for (rows, out) in values.chunks(n_features * BLOCK_ROWS).zip(out.chunks_mut(BLOCK_ROWS)) {
             let columns = &mut columns[..n_columns * out.len()];
-            for (row, columns) in rows
-                .chunks_exact(n_features)
-                .zip(columns.chunks_exact_mut(n_columns))
+            for (row, columns) in
+                rows.chunks_exact(n_features).zip(columns.chunks_exact_mut(n_columns))
             {
                 self.encoder.encode(row, columns);
             }
@@ -112,11 +104,8 @@ impl Pipeline {
         let tensors = Tensors::read(bytes)?;
         let encoder = Encoder::read(&tensors, signature)?;
         let is_linear = tensors.has(Linear::TENSORS[0]);
-        let (names, kind): (&[&str], _) = if is_linear {
-            (&Linear::TENSORS, "linear")
-        } else {
-            (&Forest::TENSORS, "forest")
-        };
+        let (names, kind): (&[&str], _) =
+            if is_linear { (&Linear::TENSORS, "linear") } else { (&Forest::TENSORS, "forest") };
         tensors.only(&[&Encoder::TENSORS, names].concat(), kind)?;
         let regressor = if is_linear {
             Regressor::Linear(Linear::read(&tensors)?)

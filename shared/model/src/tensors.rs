@@ -14,22 +14,12 @@ pub(crate) struct Tensor {
 
 pub(crate) fn floats(name: &'static str, values: impl IntoIterator<Item = f64>) -> Tensor {
     let bytes: Vec<u8> = values.into_iter().flat_map(f64::to_le_bytes).collect();
-    Tensor {
-        name,
-        dtype: Dtype::F64,
-        len: bytes.len() / size_of::<f64>(),
-        bytes,
-    }
+    Tensor { name, dtype: Dtype::F64, len: bytes.len() / size_of::<f64>(), bytes }
 }
 
 pub(crate) fn counts(name: &'static str, values: impl IntoIterator<Item = u32>) -> Tensor {
     let bytes: Vec<u8> = values.into_iter().flat_map(u32::to_le_bytes).collect();
-    Tensor {
-        name,
-        dtype: Dtype::U32,
-        len: bytes.len() / size_of::<u32>(),
-        bytes,
-    }
+    Tensor { name, dtype: Dtype::U32, len: bytes.len() / size_of::<u32>(), bytes }
 }
 
 /// Writes the arrays; the same arrays give the same bytes.
@@ -57,12 +47,7 @@ impl<'a> Tensors<'a> {
 
     /// Refuses any array but these.
     pub(crate) fn only(&self, names: &[&str], kind: &'static str) -> Result<(), ModelError> {
-        match self
-            .0
-            .names()
-            .into_iter()
-            .find(|name| !names.contains(name))
-        {
+        match self.0.names().into_iter().find(|name| !names.contains(name)) {
             Some(name) => Err(ModelError::UnexpectedTensor(name.to_owned(), kind)),
             None => Ok(()),
         }
@@ -71,31 +56,19 @@ impl<'a> Tensors<'a> {
     /// Reads finite 64-bit floats.
     pub(crate) fn floats(&self, name: &'static str) -> Result<Vec<f64>, ModelError> {
         let bytes = self.bytes(name, Dtype::F64)?;
-        let values: Vec<f64> = bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|chunk| f64::from_le_bytes(*chunk))
-            .collect();
+        let values: Vec<f64> =
+            bytes.as_chunks().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect();
         all_finite(name, &values)?;
         Ok(values)
     }
 
     pub(crate) fn counts(&self, name: &'static str) -> Result<Vec<u32>, ModelError> {
         let bytes = self.bytes(name, Dtype::U32)?;
-        Ok(bytes
-            .as_chunks()
-            .0
-            .iter()
-            .map(|chunk| u32::from_le_bytes(*chunk))
-            .collect())
+        Ok(bytes.as_chunks().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect())
     }
 
     fn bytes(&self, name: &'static str, dtype: Dtype) -> Result<&'a [u8], ModelError> {
-        let view = self
-            .0
-            .tensor(name)
-            .map_err(|_| ModelError::MissingTensor(name))?;
+        let view = self.0.tensor(name).map_err(|_| ModelError::MissingTensor(name))?;
         if view.dtype() != dtype || view.shape().len() != 1 {
             return Err(ModelError::WrongTensor {
                 name,
@@ -109,11 +82,7 @@ impl<'a> Tensors<'a> {
 
 pub(crate) fn all_finite(name: &'static str, values: &[f64]) -> Result<(), ModelError> {
     match values.iter().position(|value| !value.is_finite()) {
-        Some(idx) => Err(ModelError::NotFinite {
-            name,
-            idx,
-            value: values[idx],
-        }),
+        Some(idx) => Err(ModelError::NotFinite { name, idx, value: values[idx] }),
         None => Ok(()),
     }
 }
@@ -128,9 +97,5 @@ pub(crate) fn of_length(
         return Ok(());
     }
     let expected = format!("of length {expected}");
-    Err(ModelError::WrongTensor {
-        name,
-        expected,
-        found: format!("of length {found}"),
-    })
+    Err(ModelError::WrongTensor { name, expected, found: format!("of length {found}") })
 }

@@ -54,18 +54,9 @@ mod tests {
     use super::*;
 
     fn feature(dtype: Dtype) -> Feature {
-        let categories = if dtype == Dtype::Category {
-            vec!["a".into(), "b".into()]
-        } else {
-            vec![]
-        };
-        Feature {
-            name: "f".into(),
-            dtype,
-            nullable: false,
-            range: None,
-            categories,
-        }
+        let categories =
+            if dtype == Dtype::Category { vec!["a".into(), "b".into()] } else { vec![] };
+        Feature { name: "f".into(), dtype, nullable: false, range: None, categories }
     }
 
     #[test]
@@ -86,11 +77,7 @@ mod tests {
             (Dtype::Category, " NA ", Cell::Missing),
         ];
         for (dtype, text, expected) in cases {
-            assert_eq!(
-                parse_cell(&feature(dtype), text),
-                expected,
-                "{dtype} {text:?}"
-            );
+            assert_eq!(parse_cell(&feature(dtype), text), expected, "{dtype} {text:?}");
         }
     }
 }

@@ -85,26 +85,16 @@ impl Feature {
 
     fn expected_categories(&self) -> String {
         const SHOWN: usize = 8;
-        let names: Vec<_> = self
-            .categories
-            .iter()
-            .take(SHOWN)
-            .map(|name| format!("\"{name}\""))
-            .collect();
+        let names: Vec<_> =
+            self.categories.iter().take(SHOWN).map(|name| format!("\"{name}\"")).collect();
         let rest = self.categories.len().saturating_sub(SHOWN);
-        let more = if rest > 0 {
-            format!(" and {rest} more")
-        } else {
-            String::new()
-        };
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         format!("a string, one of {}{more}", names.join(", "))
     }
 
     /// The code of a category: its index in `categories`.
     pub fn category_code(&self, category: &str) -> Option<usize> {
-        self.categories
-            .binary_search_by(|known| known.as_str().cmp(category))
-            .ok()
+        self.categories.binary_search_by(|known| known.as_str().cmp(category)).ok()
     }
 }
 

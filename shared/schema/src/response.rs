@@ -36,12 +36,8 @@ impl Serialize for Response<'_> {
         map.serialize_entry("version", &self.version)?;
         map.serialize_entry("request_id", self.request_id)?;
         if !self.warnings.is_empty() {
-            let listed: Vec<_> = self
-                .warnings
-                .listed()
-                .iter()
-                .map(|w| w.describe(self.signature))
-                .collect();
+            let listed: Vec<_> =
+                self.warnings.listed().iter().map(|w| w.describe(self.signature)).collect();
             map.serialize_entry("warnings", &listed)?;
             map.serialize_entry("n_warnings", &self.warnings.n_total())?;
         }

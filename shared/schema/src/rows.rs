@@ -24,10 +24,7 @@ impl Rows {
     ///
     /// If `n_features` is 0 or does not divide the number of values.
     pub fn new(n_features: usize, values: Vec<f64>) -> Self {
-        assert!(
-            n_features > 0 && values.len().is_multiple_of(n_features),
-            "ragged rows"
-        );
+        assert!(n_features > 0 && values.len().is_multiple_of(n_features), "ragged rows");
         Self { n_features, values }
     }
 
@@ -68,11 +65,7 @@ impl Rows {
 
     /// The values of one feature, top to bottom.
     pub fn column(&self, feature_idx: usize) -> impl Iterator<Item = f64> + '_ {
-        self.values
-            .iter()
-            .skip(feature_idx)
-            .step_by(self.n_features.max(1))
-            .copied()
+        self.values.iter().skip(feature_idx).step_by(self.n_features.max(1)).copied()
     }
 
     /// The rows with these indexes, in this order.
@@ -85,9 +78,6 @@ impl Rows {
         for &idx in row_idx {
             values.extend_from_slice(self.row(idx));
         }
-        Self {
-            n_features: self.n_features,
-            values,
-        }
+        Self { n_features: self.n_features, values }
     }
 }

@@ -81,11 +81,7 @@ impl Signature {
         if !is_interval(output.range.minimum, output.range.maximum) {
             return Err(SignatureError::Range(output.name));
         }
-        Ok(Self {
-            features,
-            outputs: vec![output],
-            index,
-        })
+        Ok(Self { features, outputs: vec![output], index })
     }
 
     /// The features in order.
@@ -113,10 +109,7 @@ impl Signature {
 
     /// The feature a misspelt name probably meant.
     pub fn suggest(&self, name: &str) -> Option<&str> {
-        closest(
-            name,
-            self.features.iter().map(|feature| feature.name.as_str()),
-        )
+        closest(name, self.features.iter().map(|feature| feature.name.as_str()))
     }
 }
 
@@ -124,10 +117,7 @@ fn check(feature_idx: usize, feature: &Feature) -> Result<(), SignatureError> {
     if feature.name.is_empty() {
         return Err(SignatureError::EmptyName(feature_idx));
     }
-    if feature
-        .range
-        .is_some_and(|range| !is_interval(range.minimum, range.maximum))
-    {
+    if feature.range.is_some_and(|range| !is_interval(range.minimum, range.maximum)) {
         return Err(SignatureError::Range(feature.name.clone()));
     }
     let ascending = feature.categories.windows(2).all(|pair| pair[0] < pair[1]);
@@ -160,10 +150,7 @@ mod tests {
         Output {
             name: "y".into(),
             dtype: Dtype::Number,
-            range: Range {
-                minimum: 0.0,
-                maximum: 1.0,
-            },
+            range: Range { minimum: 0.0, maximum: 1.0 },
         }
     }
 
@@ -172,22 +159,13 @@ mod tests {
         let cases = [
             (vec![], SignatureError::NoFeatures),
             (vec![category("", &["x"])], SignatureError::EmptyName(0)),
-            (
-                vec![category("y", &["x"])],
-                SignatureError::DuplicateName("y".into()),
-            ),
+            (vec![category("y", &["x"])], SignatureError::DuplicateName("y".into())),
             (
                 vec![category("a", &["x"]), category("a", &["x"])],
                 SignatureError::DuplicateName("a".into()),
             ),
-            (
-                vec![category("a", &[])],
-                SignatureError::Categories("a".into()),
-            ),
-            (
-                vec![category("a", &["z", "x"])],
-                SignatureError::Categories("a".into()),
-            ),
+            (vec![category("a", &[])], SignatureError::Categories("a".into())),
+            (vec![category("a", &["z", "x"])], SignatureError::Categories("a".into())),
         ];
         for (features, expected) in cases {
             assert_eq!(Signature::new(features, output()).unwrap_err(), expected);
@@ -199,9 +177,6 @@ mod tests {
         let signature =
             Signature::new(vec![category("a", &["x", "z"])], output()).expect("a valid signature");
         let json = serde_json::to_string(&signature).expect("a signature is JSON");
-        assert_eq!(
-            serde_json::from_str::<Signature>(&json).expect("its own JSON"),
-            signature
-        );
+        assert_eq!(serde_json::from_str::<Signature>(&json).expect("its own JSON"), signature);
     }
 }

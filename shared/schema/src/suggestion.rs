@@ -21,12 +21,7 @@ pub fn closest<'a>(misspelt: &str, known: impl IntoIterator<Item = &'a str>) -> 
     known
         .into_iter()
         .filter(|name| name.len() <= LONGEST)
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
-                name,
-            )
-        })
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)

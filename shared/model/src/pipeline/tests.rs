@@ -48,17 +48,8 @@ fn imputes_and_spreads_categories() {
 
 #[test]
 fn sends_a_value_at_the_threshold_left() {
-    let stump = |t| {
-        vec![
-            Node {
-                value: t,
-                feature: 0,
-                left: 1,
-            },
-            Node::leaf(10.0),
-            Node::leaf(20.0),
-        ]
-    };
+    let stump =
+        |t| vec![Node { value: t, feature: 0, left: 1 }, Node::leaf(10.0), Node::leaf(20.0)];
     let model = forest(vec![stump(1.0), stump(2.0)]);
     let next = 1.0_f64.next_up();
     let rows = Rows::new(3, vec![1.0, 0.0, 0.0, next, 0.0, 0.0, f64::NAN, 0.0, 0.0]);
@@ -67,33 +58,17 @@ fn sends_a_value_at_the_threshold_left() {
 
 #[test]
 fn reads_back_what_it_writes() {
-    let stump = vec![
-        Node {
-            value: 0.1,
-            feature: 1,
-            left: 1,
-        },
-        Node::leaf(-0.0),
-        Node::leaf(3.5),
-    ];
+    let stump = vec![Node { value: 0.1, feature: 1, left: 1 }, Node::leaf(-0.0), Node::leaf(3.5)];
     for model in [linear(), forest(vec![stump, vec![Node::leaf(1.0)]])] {
         let bytes = model.to_safetensors();
-        assert_eq!(
-            bytes,
-            model.to_safetensors(),
-            "the same model gives the same bytes"
-        );
+        assert_eq!(bytes, model.to_safetensors(), "the same model gives the same bytes");
         assert_eq!(Pipeline::from_safetensors(&bytes, &signature()), Ok(model));
     }
 }
 
 #[test]
 fn measures_the_depth_in_splits() {
-    let split = |left| Node {
-        value: 0.0,
-        feature: 0,
-        left,
-    };
+    let split = |left| Node { value: 0.0, feature: 0, left };
     let leaf = Node::leaf(1.0);
     let Regressor::Forest(chain) =
         forest(vec![vec![leaf], vec![split(1), leaf, split(3), leaf, leaf]]).regressor
@@ -105,27 +80,14 @@ fn measures_the_depth_in_splits() {
 
 #[test]
 fn refuses_trees_that_would_not_end() {
-    let split = |feature, left| Node {
-        value: 0.0,
-        feature,
-        left,
-    };
+    let split = |feature, left| Node { value: 0.0, feature, left };
     let leaf = Node::leaf(1.0);
     let cases = [
         (vec![], "an empty forest"),
         (vec![vec![]], "an empty tree"),
-        (
-            vec![vec![split(0, 1), split(0, 1), leaf]],
-            "a node that is its own child",
-        ),
-        (
-            vec![vec![split(0, 2), leaf, leaf]],
-            "a right child outside of the tree",
-        ),
-        (
-            vec![vec![split(3, 1), leaf, leaf]],
-            "a column that does not exist",
-        ),
+        (vec![vec![split(0, 1), split(0, 1), leaf]], "a node that is its own child"),
+        (vec![vec![split(0, 2), leaf, leaf]], "a right child outside of the tree"),
+        (vec![vec![split(3, 1), leaf, leaf]], "a column that does not exist"),
         (vec![vec![Node::leaf(f64::NAN)]], "a leaf without a value"),
     ];
     for (trees, what) in cases {
@@ -138,29 +100,14 @@ fn refuses_an_encoder_of_another_signature() {
     let cases = [
         (vec![0.0, 0.0], vec![0, 0], "too short"),
         (vec![f64::NAN, 0.0, 0.0], vec![0, 0, 0], "an imputed NaN"),
-        (
-            vec![0.0, 4.0, 0.0],
-            vec![0, 0, 0],
-            "a code beyond the level for missing",
-        ),
+        (vec![0.0, 4.0, 0.0], vec![0, 0, 0], "a code beyond the level for missing"),
         (vec![0.0, 0.5, 0.0], vec![0, 0, 0], "half a code"),
         (vec![0.0, 0.0, 0.0], vec![1, 0, 0], "indicators of a number"),
-        (
-            vec![0.0, 3.0, 0.0],
-            vec![0, 2, 0],
-            "an imputed level without its indicator",
-        ),
-        (
-            vec![0.0, 0.0, 0.0],
-            vec![0, 1, 0],
-            "a category without its indicator",
-        ),
+        (vec![0.0, 3.0, 0.0], vec![0, 2, 0], "an imputed level without its indicator"),
+        (vec![0.0, 0.0, 0.0], vec![0, 1, 0], "a category without its indicator"),
     ];
     for (impute, n_indicators, what) in cases {
-        assert!(
-            Encoder::new(&signature(), impute, n_indicators).is_err(),
-            "{what}"
-        );
+        assert!(Encoder::new(&signature(), impute, n_indicators).is_err(), "{what}");
     }
 }
 

@@ -39,10 +39,7 @@ fn columns(
         let feature_idx = filling.signature.index_of(name, hint);
         if let Some(feature_idx) = feature_idx {
             if columns.contains(&Some(feature_idx)) {
-                return Err(RequestError::DuplicateFeature {
-                    row: None,
-                    feature: name.to_owned(),
-                });
+                return Err(RequestError::DuplicateFeature { row: None, feature: name.to_owned() });
             }
         } else if filling.options.unknown_features == UnknownFeatures::Reject {
             return Err(filling.unknown(name, None));
@@ -63,11 +60,7 @@ fn columns(
 
 fn invalid(error: csv::Error) -> RequestError {
     let reason = match error.kind() {
-        csv::ErrorKind::UnequalLengths {
-            pos,
-            expected_len,
-            len,
-        } => {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.as_ref().map_or(0, csv::Position::line);
             format!("line {line} has {len} cells where the header has {expected_len}")
         }

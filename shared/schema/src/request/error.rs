@@ -222,39 +222,21 @@ impl RequestError {
 
     pub(super) fn missing(feature: &Feature, row: usize) -> Self {
         let (feature, expected) = (feature.name.clone(), feature.expected());
-        Self::MissingFeature {
-            row: Some(row),
-            feature,
-            expected,
-        }
+        Self::MissingFeature { row: Some(row), feature, expected }
     }
 
     pub(super) fn null(feature: &Feature, row: usize) -> Self {
-        Self::NullFeature {
-            row,
-            feature: feature.name.clone(),
-            expected: feature.expected(),
-        }
+        Self::NullFeature { row, feature: feature.name.clone(), expected: feature.expected() }
     }
 
     pub(super) fn not_finite(feature: &Feature, row: usize, found: String) -> Self {
         let (feature, expected) = (feature.name.clone(), feature.expected());
-        Self::NotFinite {
-            row,
-            feature,
-            found,
-            expected,
-        }
+        Self::NotFinite { row, feature, found, expected }
     }
 
     pub(super) fn wrong_type(feature: &Feature, row: usize, found: String) -> Self {
         let (feature, expected) = (feature.name.clone(), feature.expected());
-        Self::WrongType {
-            row,
-            feature,
-            found,
-            expected,
-        }
+        Self::WrongType { row, feature, found, expected }
     }
 }
 

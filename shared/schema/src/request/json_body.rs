@@ -18,18 +18,12 @@ pub(super) fn read(
     body: &[u8],
     options: ReadOptions,
 ) -> Result<Request, RequestError> {
-    let mut reader = Reader {
-        filling: Filling::new(signature, options),
-        error: None,
-        at: None,
-    };
+    let mut reader = Reader { filling: Filling::new(signature, options), error: None, at: None };
     let mut json = serde_json::Deserializer::from_slice(body);
-    let form = TopLevel(&mut reader)
-        .deserialize(&mut json)
-        .and_then(|form| {
-            json.end()?;
-            Ok(form)
-        });
+    let form = TopLevel(&mut reader).deserialize(&mut json).and_then(|form| {
+        json.end()?;
+        Ok(form)
+    });
     match form {
         Ok(form) => reader.filling.finish(form),
         Err(error) => Err(reader.explain(&error)),
@@ -59,11 +53,7 @@ impl Reader<'_> {
             }
             _ => RequestError::InvalidJson {
                 // The place is told apart from the reason.
-                reason: reason
-                    .split(" at line ")
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
+                reason: reason.split(" at line ").next().unwrap_or_default().to_owned(),
                 line: error.line(),
                 column: error.column(),
             },
@@ -77,10 +67,7 @@ impl Reader<'_> {
     }
 
     fn wrong_shape<E: de::Error>(&mut self, expected: &'static str, found: &str) -> E {
-        self.fail(RequestError::WrongShape {
-            expected,
-            found: found.to_owned(),
-        })
+        self.fail(RequestError::WrongShape { expected, found: found.to_owned() })
     }
 }
 
@@ -211,10 +198,7 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
         while let Some(Name(name)) = map.next_key()? {
             match reader.filling.signature.index_of(&name, hint) {
                 Some(feature_idx) => {
-                    reader
-                        .filling
-                        .mark(feature_idx)
-                        .map_err(|error| reader.fail(error))?;
+                    reader.filling.mark(feature_idx).map_err(|error| reader.fail(error))?;
                     map.next_value_seed(Value(reader, feature_idx))?;
                     hint = feature_idx + 1;
                 }
@@ -236,16 +220,9 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
         let row = reader.filling.row;
         reader.filling.start_row();
         for feature_idx in 0..expected {
-            if values
-                .next_element_seed(Value(reader, feature_idx))?
-                .is_none()
-            {
+            if values.next_element_seed(Value(reader, feature_idx))?.is_none() {
                 let found = feature_idx;
-                return Err(reader.fail(RequestError::WrongLength {
-                    row,
-                    found,
-                    expected,
-                }));
+                return Err(reader.fail(RequestError::WrongLength { row, found, expected }));
             }
         }
         let mut surplus = 0;
@@ -254,11 +231,7 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
         }
         if surplus > 0 {
             let found = expected + surplus;
-            return Err(reader.fail(RequestError::WrongLength {
-                row,
-                found,
-                expected,
-            }));
+            return Err(reader.fail(RequestError::WrongLength { row, found, expected }));
         }
         reader.filling.row += 1;
         Ok(())
@@ -282,10 +255,7 @@ impl<'de> DeserializeSeed<'de> for Value<'_, '_> {
 impl Value<'_, '_> {
     fn set<E: de::Error>(self, cell: Cell, found: impl Fn() -> String) -> Result<(), E> {
         let Self(reader, feature_idx) = self;
-        reader
-            .filling
-            .set(feature_idx, cell, found)
-            .map_err(|error| reader.fail(error))
+        reader.filling.set(feature_idx, cell, found).map_err(|error| reader.fail(error))
     }
 
     fn number<E: de::Error>(self, value: f64) -> Result<(), E> {
@@ -329,9 +299,7 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
                 let cell = code.map_or(Cell::Unseen, |code| Cell::Value(code as f64));
                 self.set(cell, || value.to_owned())
             }
-            _ => self.set(Cell::Unreadable, || {
-                format!("the string \"{}\"", shortened(value))
-            }),
+            _ => self.set(Cell::Unreadable, || format!("the string \"{}\"", shortened(value))),
         }
     }
 

@@ -132,11 +132,7 @@ impl<'a> Filling<'a> {
 
     /// Every feature was named once, or the first absent one is the error.
     fn end_row(&mut self) -> Result<(), RequestError> {
-        match self
-            .set_in
-            .iter()
-            .position(|&set_in| set_in != self.row + 1)
-        {
+        match self.set_in.iter().position(|&set_in| set_in != self.row + 1) {
             Some(feature_idx) => Err(RequestError::missing(self.feature(feature_idx), self.row)),
             None => {
                 self.row += 1;
@@ -189,8 +185,7 @@ impl<'a> Filling<'a> {
     }
 
     fn warn(&mut self, feature_idx: usize, code: WarningCode, found: &impl Fn() -> String) {
-        self.warnings
-            .record(Warning::at(self.row, feature_idx, code), found);
+        self.warnings.record(Warning::at(self.row, feature_idx, code), found);
     }
 
     fn unknown(&self, name: &str, row: Option<usize>) -> RequestError {
@@ -206,11 +201,7 @@ impl<'a> Filling<'a> {
             return Err(RequestError::NoRows);
         }
         let rows = Rows::new(self.signature.n_features(), self.values);
-        Ok(Request {
-            rows,
-            form,
-            warnings: self.warnings,
-        })
+        Ok(Request { rows, form, warnings: self.warnings })
     }
 }
 

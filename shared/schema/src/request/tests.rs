@@ -41,23 +41,14 @@ fn reads_every_form_into_the_same_row() {
     let csv = "lab,carat,grade,cut\nTRUE,0.9,3,Ideal\n";
     assert_eq!(read_csv(csv).expect(csv).rows.row(0), ROW);
     let bom_and_crlf = "\u{feff}lab,\"carat\",grade,cut\r\ntrue,0.9,3,\"Ideal\"\r\n";
-    assert_eq!(
-        read_csv(bom_and_crlf).expect("BOM and CRLF").rows.row(0),
-        ROW
-    );
+    assert_eq!(read_csv(bom_and_crlf).expect("BOM and CRLF").rows.row(0), ROW);
 }
 
 #[test]
 fn refuses_what_does_not_fit_with_row_feature_and_expectation() {
     let cases = [
-        (
-            "nonsense",
-            "the body is not JSON: expected ident at line 1, column 2",
-        ),
-        (
-            "",
-            "the body is not JSON: EOF while parsing a value at line 1, column 0",
-        ),
+        ("nonsense", "the body is not JSON: expected ident at line 1, column 2"),
+        ("", "the body is not JSON: EOF while parsing a value at line 1, column 0"),
         (
             "[]",
             "an array stands where an object with `features` (one row) or `instances` (a list of rows) was expected",
@@ -95,10 +86,7 @@ fn refuses_what_does_not_fit_with_row_feature_and_expectation() {
             r#"{"features":{"carat":0.9,"grade":3,"lab":true}}"#,
             "feature `cut` is missing in row 0; expected a string, one of \"Fair\", \"Ideal\"",
         ),
-        (
-            r#"{"features":{"carat":0.9,"carat":1}}"#,
-            "feature `carat` is given twice in row 0",
-        ),
+        (r#"{"features":{"carat":0.9,"carat":1}}"#, "feature `carat` is given twice in row 0"),
         (
             r#"{"features":{"carat":"0.9"}}"#,
             "feature `carat` in row 0 is the string \"0.9\"; expected a number (seen 0.2 to 5)",
@@ -123,10 +111,7 @@ fn refuses_what_does_not_fit_with_row_feature_and_expectation() {
             r#"{"features":{"grade":3.5}}"#,
             "feature `grade` in row 0 is 3.5; expected an integer, or null",
         ),
-        (
-            r#"{"features":{"lab":1}}"#,
-            "feature `lab` in row 0 is 1; expected true or false",
-        ),
+        (r#"{"features":{"lab":1}}"#, "feature `lab` in row 0 is 1; expected true or false"),
         (
             r#"{"features":{"cut":2}}"#,
             "feature `cut` in row 0 is 2; expected a string, one of \"Fair\", \"Ideal\"",
@@ -140,23 +125,14 @@ fn refuses_what_does_not_fit_with_row_feature_and_expectation() {
 #[test]
 fn refuses_csv_that_does_not_fit() {
     let cases = [
-        (
-            "",
-            "feature `carat` is missing in the header; expected a number (seen 0.2 to 5)",
-        ),
+        ("", "feature `carat` is missing in the header; expected a number (seen 0.2 to 5)"),
         ("carat,cut,grade,lab\n", "the request holds no rows"),
-        (
-            "carat,cut,grade\n",
-            "feature `lab` is missing in the header; expected true or false",
-        ),
+        ("carat,cut,grade\n", "feature `lab` is missing in the header; expected true or false"),
         (
             "carat,cut,grade,lab,lob\n",
             "feature `lob` in the header is not in the model's signature; did you mean `lab`?",
         ),
-        (
-            "carat,carat\n",
-            "feature `carat` is given twice in the header",
-        ),
+        ("carat,carat\n", "feature `carat` is given twice in the header"),
         (
             "carat,cut,grade,lab\n0.9,Ideal,3\n",
             "the body is not CSV: line 2 has 3 cells where the header has 4",
@@ -175,35 +151,19 @@ fn refuses_csv_that_does_not_fit() {
         ),
     ];
     for (body, message) in cases {
-        assert_eq!(
-            read_csv(body).expect_err(body).to_string(),
-            message,
-            "{body:?}"
-        );
+        assert_eq!(read_csv(body).expect_err(body).to_string(), message, "{body:?}");
     }
     let not_utf8 = b"carat,cut,grade,lab\n0.9,\xff,3,true\n";
-    let error = signature()
-        .read_csv(not_utf8, ReadOptions::default())
-        .expect_err("not UTF-8");
-    assert_eq!(
-        error.to_string(),
-        "the body is not CSV: line 2 is not UTF-8"
-    );
+    let error = signature().read_csv(not_utf8, ReadOptions::default()).expect_err("not UTF-8");
+    assert_eq!(error.to_string(), "the body is not CSV: line 2 is not UTF-8");
 }
 
 #[test]
 fn warns_of_what_training_never_saw() {
     let request = read(r#"{"instances":[[9.5,"Idael",null,false],[0.1,"Fair",1,true]]}"#)
         .expect("unusual, not wrong");
-    assert!(
-        request.rows.row(0)[1].is_nan(),
-        "an unseen category is missing"
-    );
-    assert_eq!(
-        request.rows.row(0)[0],
-        9.5,
-        "a number out of range is used as it is"
-    );
+    assert!(request.rows.row(0)[1].is_nan(), "an unseen category is missing");
+    assert_eq!(request.rows.row(0)[0], 9.5, "a number out of range is used as it is");
     let signature = signature();
     let response = crate::Response {
         form: request.form,
@@ -254,58 +214,26 @@ fn counts_every_warning_and_lists_the_first_hundred() {
     let request = read_csv(&body).expect("unusual, not wrong");
     assert_eq!(request.warnings.listed().len(), Warnings::LISTED);
     let counts: Vec<_> = request.warnings.counts().collect();
-    assert_eq!(
-        counts,
-        [
-            (0, WarningCode::OutOfRange, 150),
-            (1, WarningCode::UnseenCategory, 150)
-        ]
-    );
+    assert_eq!(counts, [(0, WarningCode::OutOfRange, 150), (1, WarningCode::UnseenCategory, 150)]);
 }
 
 #[test]
 fn ignores_unknown_features_only_when_told_to() {
-    let options = ReadOptions {
-        unknown_features: UnknownFeatures::Ignore,
-        ..ReadOptions::default()
-    };
+    let options =
+        ReadOptions { unknown_features: UnknownFeatures::Ignore, ..ReadOptions::default() };
     let body = r#"{"features":{"carat":0.9,"id":{"a":[1,2]},"cut":"Ideal","grade":3,"lab":true}}"#;
-    assert_eq!(
-        signature()
-            .read_json(body.as_bytes(), options)
-            .expect(body)
-            .rows
-            .row(0),
-        ROW
-    );
+    assert_eq!(signature().read_json(body.as_bytes(), options).expect(body).rows.row(0), ROW);
     let csv = "id,carat,cut,grade,lab\nx,0.9,Ideal,3,true\n";
-    assert_eq!(
-        signature()
-            .read_csv(csv.as_bytes(), options)
-            .expect(csv)
-            .rows
-            .row(0),
-        ROW
-    );
+    assert_eq!(signature().read_csv(csv.as_bytes(), options).expect(csv).rows.row(0), ROW);
 }
 
 #[test]
 fn survives_deep_nesting() {
-    for open in [
-        "[",
-        "{\"a\":",
-        "{\"instances\":[[",
-        "{\"features\":{\"x\":[",
-    ] {
+    for open in ["[", "{\"a\":", "{\"instances\":[[", "{\"features\":{\"x\":["] {
         let body = open.to_owned() + &"[".repeat(200_000);
         for unknown_features in [UnknownFeatures::Reject, UnknownFeatures::Ignore] {
-            let options = ReadOptions {
-                unknown_features,
-                ..ReadOptions::default()
-            };
-            signature()
-                .read_json(body.as_bytes(), options)
-                .expect_err("deep nesting");
+            let options = ReadOptions { unknown_features, ..ReadOptions::default() };
+            signature().read_json(body.as_bytes(), options).expect_err("deep nesting");
         }
     }
 }

@@ -50,12 +50,7 @@ pub(crate) struct Described<'a> {
 
 impl Warning {
     pub(crate) fn at(row: usize, feature_idx: usize, code: WarningCode) -> Self {
-        Self {
-            row,
-            feature_idx,
-            code,
-            found: String::new(),
-        }
+        Self { row, feature_idx, code, found: String::new() }
     }
 
     pub(crate) fn describe<'a>(&self, signature: &'a Signature) -> Described<'a> {
@@ -64,9 +59,7 @@ impl Warning {
         let message = match (self.code, feature.range) {
             (WarningCode::UnseenCategory, _) => {
                 let meant = closest(found, feature.categories.iter().map(String::as_str));
-                let hint = meant
-                    .map(|m| format!("; did you mean `{m}`?"))
-                    .unwrap_or_default();
+                let hint = meant.map(|m| format!("; did you mean `{m}`?")).unwrap_or_default();
                 format!("`{found}` was not seen in training and is treated as missing{hint}")
             }
             (WarningCode::OutOfRange, Some(range)) => format!(
@@ -75,12 +68,7 @@ impl Warning {
             ),
             (WarningCode::OutOfRange, None) => format!("{found} is outside the range"),
         };
-        Described {
-            row: self.row,
-            feature: &feature.name,
-            code: self.code,
-            message,
-        }
+        Described { row: self.row, feature: &feature.name, code: self.code, message }
     }
 }
 
@@ -99,8 +87,7 @@ impl Warnings {
 
     pub(crate) fn record(&mut self, mut warning: Warning, found: &impl Fn() -> String) {
         if self.counts.len() <= warning.feature_idx {
-            self.counts
-                .resize(warning.feature_idx + 1, [0; WarningCode::ALL.len()]);
+            self.counts.resize(warning.feature_idx + 1, [0; WarningCode::ALL.len()]);
         }
         self.counts[warning.feature_idx][warning.code as usize] += 1;
         self.n_total += 1;
@@ -127,14 +114,11 @@ impl Warnings {
 
     /// How many there are of each kind: feature index, code, count; none with a count of 0.
     pub fn counts(&self) -> impl Iterator<Item = (usize, WarningCode, u64)> + '_ {
-        self.counts
-            .iter()
-            .enumerate()
-            .flat_map(|(feature_idx, counts)| {
-                WarningCode::ALL
-                    .into_iter()
-                    .map(move |code| (feature_idx, code, counts[code as usize]))
-                    .filter(|(_, _, count)| *count > 0)
-            })
+        self.counts.iter().enumerate().flat_map(|(feature_idx, counts)| {
+            WarningCode::ALL
+                .into_iter()
+                .map(move |code| (feature_idx, code, counts[code as usize]))
+                .filter(|(_, _, count)| *count > 0)
+        })
     }
 }

@@ -1,0 +1,127 @@
+//! Loading: read, check the seal and every digest, build the model, replay the golden rows.
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use model::Pipeline;
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+
+use crate::store::file_path;
+use crate::{
+    FileRecord, Manifest, ModelName, Refusal, Registry, RegistryError, golden, sha256_hex,
+};
+
+/// The files that every version has beside its manifest.
+const FILES: [&str; 3] = ["golden.json", "report.html", "weights.safetensors"];
+
+/// A version that passed every check.
+#[derive(Debug)]
+pub struct ModelVersion {
+    /// What it is and where it comes from.
+    pub manifest: Manifest,
+    /// What answers.
+    pub pipeline: Pipeline,
+}
+
+/// What keeps one file of a version from being read.
+enum Fault {
+    Refused(Refusal),
+    Store(RegistryError),
+}
+
+impl Registry {
+    /// Loads a version and proves it: seal, digests, structure, parity.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Refused`] with the first check that fails; [`RegistryError::UnknownVersion`] where there is
+    /// none; [`RegistryError::Store`] where reading fails, which may pass.
+    pub async fn load(
+        &self,
+        model: &ModelName,
+        version: u64,
+    ) -> Result<ModelVersion, RegistryError> {
+        let refused =
+            |refusal| RegistryError::Refused { model: model.to_string(), version, refusal };
+        let manifest = self.manifest(model, version).await?;
+        let files = FILES.map(|name| self.file(model, version, name, manifest.files.get(name)));
+        let files = try_join_all(files).await.map_err(|fault| match fault {
+            Fault::Refused(refusal) => refused(refusal),
+            Fault::Store(error) => error,
+        })?;
+        let [golden, _report, weights] = &files[..] else { unreachable!("one for each of FILES") };
+        let signature = &manifest.signature;
+        let pipeline = Pipeline::from_safetensors(weights, signature)
+            .map_err(|error| refused(error.into()))?;
+        golden::parity_check(golden, signature, &pipeline).map_err(refused)?;
+        Ok(ModelVersion { manifest, pipeline })
+    }
+
+    /// Reads what a version is, its seal checked, without its other files.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::load`].
+    pub async fn manifest(
+        &self,
+        model: &ModelName,
+        version: u64,
+    ) -> Result<Manifest, RegistryError> {
+        let refused =
+            |refusal| RegistryError::Refused { model: model.to_string(), version, refusal };
+        let path = file_path(model, version, "manifest.json");
+        let Some((_, bytes)) = self.read(&path).await? else {
+            let known = self.versions(model).await?;
+            return Err(if known.is_empty() {
+                RegistryError::UnknownModel(model.to_string(), self.location().to_owned())
+            } else {
+                RegistryError::UnknownVersion { model: model.to_string(), version, known }
+            });
+        };
+        let manifest = Manifest::from_sealed_json(&bytes).map_err(refused)?;
+        if manifest.model != *model || manifest.version != version {
+            let (model, version) = (manifest.model.to_string(), manifest.version);
+            return Err(refused(Refusal::Elsewhere { model, version }));
+        }
+        Ok(manifest)
+    }
+
+    async fn file(
+        &self,
+        model: &ModelName,
+        version: u64,
+        name: &str,
+        record: Option<&FileRecord>,
+    ) -> Result<Bytes, Fault> {
+        let record = record
+            .ok_or_else(|| Fault::Refused(Refusal::Manifest(format!("it does not name {name}"))))?;
+        let path = file_path(model, version, name);
+        let (n_bytes, bytes) = self
+            .read(&path)
+            .await
+            .map_err(Fault::Store)?
+            .ok_or_else(|| Fault::Refused(Refusal::MissingFile(name.to_owned())))?;
+        let file = name.to_owned();
+        if n_bytes != record.n_bytes {
+            let expected = record.n_bytes;
+            return Err(Fault::Refused(Refusal::Length { file, found: n_bytes, expected }));
+        }
+        let found = sha256_hex(&bytes);
+        if found != record.sha256 {
+            let expected = record.sha256.clone();
+            return Err(Fault::Refused(Refusal::Digest { file, found, expected }));
+        }
+        Ok(bytes)
+    }
+
+    /// A file's length and content; none where it is not there.
+    async fn read(&self, path: &Path) -> Result<Option<(u64, Bytes)>, RegistryError> {
+        let found = match self.store.get(path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(self.failed("reading", path, source)),
+        };
+        let bytes = found.bytes().await.map_err(|source| self.failed("reading", path, source))?;
+        Ok(Some((bytes.len() as u64, bytes)))
+    }
+}

@@ -1,0 +1,188 @@
+//! Publishing: a version appears whole or not at all, whatever dies in between.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode};
+use schema::{Baseline, Evaluation, Signature};
+use tokio_util::sync::CancellationToken;
+
+use crate::manifest::{EstimatorRecord, FORMAT, FileRecord, Manifest, Provenance};
+use crate::store::{file_path, versions_path};
+use crate::{CHAMPION, Golden, ModelName, Registry, RegistryError};
+
+/// A folder without a manifest that is older than this was left by a publisher that died.
+const STALE_AFTER: Duration = Duration::from_secs(3600);
+
+/// Everything a version is made of, before it has a number.
+#[derive(Debug)]
+pub struct Draft {
+    /// The model.
+    pub model: ModelName,
+    /// Features in order, and the output.
+    pub signature: Signature,
+    /// How it was fitted.
+    pub estimator: EstimatorRecord,
+    /// Scores on the test split.
+    pub evaluation: Evaluation,
+    /// What the training data looked like.
+    pub baseline: Baseline,
+    /// Where it comes from.
+    pub provenance: Provenance,
+    /// `weights.safetensors`.
+    pub weights: Vec<u8>,
+    /// `golden.json`.
+    pub golden: Golden,
+    /// `report.html`.
+    pub report: String,
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Its number.
+    pub version: u64,
+    /// Whether it became the champion: there was none.
+    pub is_champion: bool,
+}
+
+impl Registry {
+    /// Publishes a version under the next free number; where the model has no champion yet, it becomes it.
+    ///
+    /// `now` is the time in seconds since the Unix epoch, by which leftovers are judged.
+    ///
+    /// # Errors
+    ///
+    /// Where writing fails or `cancelled` is triggered before the manifest is written: then nothing is published,
+    /// and what had been written is removed as far as the store allows.
+    pub async fn publish(
+        &self,
+        draft: Draft,
+        now: u64,
+        cancelled: &CancellationToken,
+    ) -> Result<Published, RegistryError> {
+        self.sweep(&draft.model, now).await;
+        let model = draft.model.clone();
+        let files = [
+            ("weights.safetensors", Bytes::from(draft.weights)),
+            ("golden.json", Bytes::from(draft.golden.to_json())),
+            ("report.html", Bytes::from(draft.report)),
+        ];
+        let records: BTreeMap<_, _> =
+            files.iter().map(|(name, bytes)| ((*name).to_owned(), FileRecord::of(bytes))).collect();
+        let version = self.claim(&model, files[0].0, &files[0].1).await?;
+        let manifest = Manifest {
+            format: FORMAT,
+            model: draft.model,
+            version,
+            signature: draft.signature,
+            estimator: draft.estimator,
+            evaluation: draft.evaluation,
+            baseline: draft.baseline,
+            provenance: draft.provenance,
+            files: records,
+        };
+        let manifest = Bytes::from(manifest.to_sealed_json());
+        let rest = files.into_iter().skip(1).chain([("manifest.json", manifest)]);
+        if let Err(error) = self.write_all(&model, version, rest, cancelled).await {
+            self.remove(&model, version).await;
+            return Err(error);
+        }
+        let is_champion = self.put_alias(&model, CHAMPION, version, PutMode::Create).await?;
+        Ok(Published { version, is_champion })
+    }
+
+    /// Takes the next free number by creating the first file of the version.
+    async fn claim(
+        &self,
+        model: &ModelName,
+        file: &str,
+        bytes: &Bytes,
+    ) -> Result<u64, RegistryError> {
+        let mut version = self.next_free(model).await?;
+        loop {
+            let path = file_path(model, version, file);
+            match self.store.put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await {
+                Ok(_) => return Ok(version),
+                // Somebody else was faster.
+                Err(object_store::Error::AlreadyExists { .. }) => version += 1,
+                // The number may be somebody else's by now: nothing is removed, nothing was created.
+                Err(source) => return Err(self.failed("writing", &path, source)),
+            }
+        }
+    }
+
+    /// The number behind the highest that holds a file; a folder that stayed empty is free again.
+    async fn next_free(&self, model: &ModelName) -> Result<u64, RegistryError> {
+        for version in self.numbers(model).await?.into_iter().rev() {
+            if self.store.list(Some(&version_path(model, version))).next().await.is_some() {
+                return Ok(version + 1);
+            }
+        }
+        Ok(1)
+    }
+
+    async fn write_all(
+        &self,
+        model: &ModelName,
+        version: u64,
+        files: impl Iterator<Item = (&str, Bytes)>,
+        cancelled: &CancellationToken,
+    ) -> Result<(), RegistryError> {
+        for (name, bytes) in files {
+            if cancelled.is_cancelled() {
+                return Err(RegistryError::Cancelled);
+            }
+            let path = file_path(model, version, name);
+            self.store
+                .put_opts(&path, bytes.into(), PutMode::Create.into())
+                .await
+                .map_err(|source| self.failed("writing", &path, source))?;
+        }
+        Ok(())
+    }
+
+    /// Removes half versions that a dead publisher left. A failure only leaves them for the next time.
+    async fn sweep(&self, model: &ModelName, now: u64) {
+        let Ok(numbers) = self.numbers(model).await else {
+            return;
+        };
+        for version in numbers {
+            let manifest = file_path(model, version, "manifest.json");
+            if matches!(self.exists(&manifest).await, Ok(false))
+                && self.is_stale(model, version, now).await
+            {
+                tracing::info!(%model, version, "removing what a dead publisher left");
+                self.remove(model, version).await;
+            }
+        }
+    }
+
+    async fn is_stale(&self, model: &ModelName, version: u64, now: u64) -> bool {
+        let mut files = self.store.list(Some(&version_path(model, version)));
+        let mut newest = 0;
+        while let Some(file) = files.next().await {
+            let Ok(file) = file else { return false };
+            newest = newest.max(u64::try_from(file.last_modified.timestamp()).unwrap_or(0));
+        }
+        newest != 0 && newest.saturating_add(STALE_AFTER.as_secs()) < now
+    }
+
+    /// Removes a version that was never published. Whole ones are never removed here: callers own the number.
+    async fn remove(&self, model: &ModelName, version: u64) {
+        let folder = version_path(model, version);
+        let files: Vec<_> = self.store.list(Some(&folder)).collect().await;
+        for file in files.into_iter().flatten() {
+            if let Err(error) = self.store.delete(&file.location).await {
+                tracing::warn!(path = %file.location, %error, "a leftover could not be removed");
+            }
+        }
+    }
+}
+
+fn version_path(model: &ModelName, version: u64) -> Path {
+    versions_path(model).join(version.to_string().as_str())
+}
