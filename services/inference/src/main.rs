@@ -1,2 +1,13 @@
-//! x
-fn main() {}
+//! `canopy-inference`: parses its settings, starts the log, serves until it is told to stop.
+
+use clap::Parser;
+use inference::{Config, Server};
+use service_kit::telemetry::{self, Sink};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let config = Config::parse();
+    let _telemetry = telemetry::init(&config.telemetry, Sink::Stdout)?;
+    let server = Server::bind(config).await?;
+    server.run_until(service_kit::shutdown::signal()).await
+}

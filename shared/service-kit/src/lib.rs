@@ -1,1 +1,31 @@
-//! What every service needs and none owns: telemetry, health, shutdown, keys, limits, problem bodies.
+#![doc = include_str!("../README.md")]
+
+pub mod telemetry;
+
+pub mod serve;
+pub mod shutdown;
+
+mod connection;
+mod middleware;
+mod panic;
+
+pub mod edge;
+pub mod facts;
+pub mod problem;
+
+pub mod auth;
+pub mod body;
+pub mod guard;
+pub mod key_ring;
+pub mod rate_limit;
+pub mod shed;
+
+pub mod health;
+pub mod http_series;
+pub mod metrics;
+pub mod rejection;
+
+#[cfg(test)]
+mod testing;
+
+pub use middleware::{Around, Middleware, MiddlewareLayer, ResponseFuture};

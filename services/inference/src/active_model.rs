@@ -1,0 +1,63 @@
+//! The version that answers, with everything that is made once when it is loaded.
+
+use bytes::Bytes;
+use model::Pipeline;
+use registry::{Manifest, ModelVersion};
+use schema::{Signature, UnknownFeatures};
+use serde_json::json;
+
+use crate::metrics::{ModelSeries, Series};
+use crate::openapi;
+
+/// A verified version and what goes with it.
+#[derive(Debug)]
+pub(crate) struct ActiveModel {
+    /// What it is and where it comes from.
+    pub(crate) manifest: Manifest,
+    /// What answers.
+    pub(crate) pipeline: Pipeline,
+    /// Its time series.
+    pub(crate) series: ModelSeries,
+    /// The body of `GET /model`.
+    pub(crate) description: Bytes,
+    /// The body of `GET /openapi.json`.
+    pub(crate) openapi: Bytes,
+}
+
+impl ActiveModel {
+    pub(crate) fn new(
+        version: ModelVersion,
+        series: &Series,
+        unknown_features: UnknownFeatures,
+    ) -> Self {
+        let ModelVersion { manifest, pipeline } = version;
+        Self {
+            series: series.of_model(&manifest),
+            description: description(&manifest).into(),
+            openapi: openapi::document(Some(&manifest), unknown_features).to_string().into(),
+            manifest,
+            pipeline,
+        }
+    }
+
+    pub(crate) fn signature(&self) -> &Signature {
+        &self.manifest.signature
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.manifest.version
+    }
+}
+
+/// What a person wants to know of the version; the baseline stays in the registry.
+fn description(manifest: &Manifest) -> String {
+    json!({
+        "model": manifest.model,
+        "version": manifest.version,
+        "signature": manifest.signature,
+        "estimator": manifest.estimator,
+        "scores": manifest.evaluation,
+        "provenance": manifest.provenance,
+    })
+    .to_string()
+}

@@ -1,0 +1,174 @@
+//! Every setting of the server, with default and unit. Each is a flag and an environment variable.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Parser, ValueEnum};
+use registry::ModelName;
+use schema::UnknownFeatures;
+use service_kit::auth::AuthArgs;
+use service_kit::telemetry::TelemetryArgs;
+
+/// Answers predictions from a model version over HTTP.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "canopy-inference", version, max_term_width = 100)]
+pub struct Config {
+    /// Which model, and where it is.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// What callers may send.
+    #[command(flatten)]
+    pub requests: RequestArgs,
+    /// Who may call, and how often.
+    #[command(flatten)]
+    pub auth: AuthArgs,
+    /// Address and shutdown.
+    #[command(flatten)]
+    pub listen: ListenArgs,
+    /// The log.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// Which model, and where it is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Model")]
+pub struct SourceArgs {
+    /// The model to serve: its `champion`
+    #[arg(long, env = "CANOPY_MODEL", value_name = "NAME")]
+    pub model: ModelName,
+    /// Where model versions are: a folder
+    #[arg(long, env = "CANOPY_REGISTRY", value_name = "FOLDER", default_value = "./models")]
+    pub registry: String,
+    /// How often to look which version is champion
+    #[arg(long, env = "CANOPY_REGISTRY_POLL_INTERVAL", value_name = "TIME", default_value = "5s", value_parser = interval)]
+    pub registry_poll_interval: Duration,
+}
+
+/// What callers may send.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Requests")]
+pub struct RequestArgs {
+    /// What happens to a feature the model does not know
+    #[arg(long, env = "CANOPY_UNKNOWN_FEATURES", value_enum, default_value_t = OnUnknown::Reject)]
+    pub unknown_features: OnUnknown,
+    /// The largest body that is read; larger ones get 413
+    #[arg(long, env = "CANOPY_MAX_BODY", value_name = "SIZE", default_value = "16MiB", value_parser = size)]
+    pub max_body: ByteSize,
+    /// The longest a request may take, its body included; then it gets 504
+    #[arg(long, env = "CANOPY_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
+    pub request_timeout: Duration,
+    /// Requests answered at once; further ones get 503
+    #[arg(long, env = "CANOPY_MAX_IN_FLIGHT", value_name = "N", default_value_t = 512, value_parser = at_least_one)]
+    pub max_in_flight: usize,
+    /// Compress answers with gzip for callers that accept it; costs CPU, helps only large batches over slow links
+    #[arg(long, env = "CANOPY_COMPRESSION", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub compression: bool,
+}
+
+/// Address and shutdown.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ListenArgs {
+    /// Where to listen
+    #[arg(long, env = "CANOPY_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8000")]
+    pub listen: SocketAddr,
+    /// How long requests are still taken after /ready turned 503, so that load balancers notice
+    #[arg(long, env = "CANOPY_DRAIN_DELAY", value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub drain_delay: Duration,
+    /// How long requests in flight may take to finish after that
+    #[arg(long, env = "CANOPY_DRAIN_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub drain_timeout: Duration,
+}
+
+/// What happens to a feature the model does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnUnknown {
+    /// The request gets 422: the name may be misspelt
+    Reject,
+    /// The feature is left out
+    Ignore,
+}
+
+impl From<OnUnknown> for UnknownFeatures {
+    fn from(on_unknown: OnUnknown) -> Self {
+        match on_unknown {
+            OnUnknown::Reject => Self::Reject,
+            OnUnknown::Ignore => Self::Ignore,
+        }
+    }
+}
+
+/// A duration that is not zero, such as `5s` or `500ms`.
+fn interval(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be more than 0, such as 5s".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write it as 5s, 500ms or 1m30s")),
+    }
+}
+
+fn size(text: &str) -> Result<ByteSize, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(0)) => Err("it must be more than 0, such as 16MiB".to_owned()),
+        Ok(size) => Ok(size),
+        Err(error) => Err(format!("{error}; write it as 16MiB, 512KiB or 1GB")),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(n) => Ok(n),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn help_names_every_setting() {
+        let help = Config::command().render_long_help().to_string();
+        insta::assert_snapshot!(help);
+    }
+
+    #[test]
+    fn every_flag_is_an_environment_variable_of_its_name() {
+        for argument in Config::command().get_arguments() {
+            let Some(flag) = argument.get_long().filter(|flag| !["help", "version"].contains(flag))
+            else {
+                continue;
+            };
+            let variable = argument.get_env().and_then(|name| name.to_str());
+            let expected = format!("CANOPY_{}", flag.to_uppercase().replace('-', "_"));
+            assert_eq!(variable, Some(expected.as_str()), "--{flag}");
+        }
+    }
+
+    #[test]
+    fn refuses_settings_that_cannot_work() {
+        let cases = [
+            (["--registry-poll-interval", "0s"], "it must be more than 0"),
+            (["--request-timeout", "soon"], "write it as 5s"),
+            (["--max-body", "big"], "write it as 16MiB"),
+            (["--max-in-flight", "0"], "it must be at least 1"),
+            (["--model", "../etc"], "cannot be a model's name"),
+        ];
+        for (flag, message) in cases {
+            let arguments = ["canopy-inference", "--model", "m"].into_iter().chain(flag);
+            let arguments: Vec<_> = if flag[0] == "--model" {
+                ["canopy-inference"].into_iter().chain(flag).collect()
+            } else {
+                arguments.collect()
+            };
+            let error = Config::try_parse_from(arguments).expect_err(flag[0]).to_string();
+            assert!(error.contains(message), "{flag:?}: {error}");
+        }
+    }
+}

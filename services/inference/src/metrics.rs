@@ -1,0 +1,142 @@
+//! The time series of the server: handles made once, at start or when a version is loaded.
+//!
+//! Those of HTTP, of rejections and of the process are in `service_kit`.
+
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+use registry::{Manifest, ModelName};
+use schema::{WarningCode, Warnings};
+use service_kit::metrics::Exporter;
+
+const PREDICTIONS: &str = "canopy_predictions_total";
+const PREDICTION_DURATION: &str = "canopy_prediction_duration_seconds";
+const INPUT_WARNINGS: &str = "canopy_input_warnings_total";
+const MODEL_INFO: &str = "canopy_model_info";
+const MODEL_LOADS: &str = "canopy_model_loads_total";
+const MODEL_LOAD_DURATION: &str = "canopy_model_load_duration_seconds";
+
+/// What a load came to: the label `outcome`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoadOutcome {
+    /// The version answers.
+    Loaded,
+    /// The version failed a check.
+    Refused,
+    /// The registry could not be read.
+    Failed,
+}
+
+/// The series of loading, and the maker of each version's own.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    exporter: Exporter,
+    loads: [Counter; 3],
+    load_duration: Histogram,
+}
+
+impl Series {
+    pub(crate) fn new(exporter: &Exporter, model: &ModelName) -> Self {
+        exporter.register(|| {
+            describe_counter!(PREDICTIONS, "Rows predicted.");
+            describe_histogram!(
+                PREDICTION_DURATION,
+                "Time the model alone took for the rows of one request."
+            );
+            describe_counter!(
+                INPUT_WARNINGS,
+                "Values answered with a warning: unseen categories, numbers out of range."
+            );
+            describe_gauge!(MODEL_INFO, "1 for the version that answers, 0 for one that did.");
+            describe_counter!(
+                MODEL_LOADS,
+                "Attempts to load a version: loaded, refused by a check, failed to read."
+            );
+            describe_histogram!(
+                MODEL_LOAD_DURATION,
+                "Time to read, verify and replay a version that was loaded."
+            );
+            let loads = ["loaded", "refused", "failed"].map(|outcome| {
+                let counter =
+                    counter!(MODEL_LOADS, "model" => model.to_string(), "outcome" => outcome);
+                counter.absolute(0);
+                counter
+            });
+            Self {
+                exporter: exporter.clone(),
+                loads,
+                load_duration: histogram!(MODEL_LOAD_DURATION),
+            }
+        })
+    }
+
+    pub(crate) fn count_load(&self, outcome: LoadOutcome) {
+        self.loads[outcome as usize].increment(1);
+    }
+
+    pub(crate) fn record_load(&self, seconds: f64) {
+        self.load_duration.record(seconds);
+    }
+
+    /// Registers the series of a version.
+    pub(crate) fn of_model(&self, manifest: &Manifest) -> ModelSeries {
+        let model = manifest.model.to_string();
+        let version = manifest.version.to_string();
+        let estimator = manifest.estimator.name.clone();
+        self.exporter.register(|| ModelSeries {
+            predictions: counter!(
+                PREDICTIONS, "model" => model.clone(), "version" => version.clone()
+            ),
+            duration: histogram!(
+                PREDICTION_DURATION, "model" => model.clone(), "version" => version.clone()
+            ),
+            info: gauge!(
+                MODEL_INFO,
+                "model" => model.clone(), "version" => version.clone(), "estimator" => estimator
+            ),
+            warnings: manifest
+                .signature
+                .features()
+                .iter()
+                .map(|feature| {
+                    WarningCode::ALL.map(|code| {
+                        counter!(
+                            INPUT_WARNINGS,
+                            "model" => model.clone(),
+                            "version" => version.clone(),
+                            "feature" => feature.name.clone(),
+                            "code" => code.as_str()
+                        )
+                    })
+                })
+                .collect(),
+        })
+    }
+}
+
+/// The series of one version.
+#[derive(Debug)]
+pub(crate) struct ModelSeries {
+    predictions: Counter,
+    duration: Histogram,
+    info: Gauge,
+    /// By feature, then by code.
+    warnings: Vec<[Counter; WarningCode::ALL.len()]>,
+}
+
+impl ModelSeries {
+    /// Counts a request that was answered.
+    pub(crate) fn record(&self, n_rows: usize, seconds: f64, warnings: &Warnings) {
+        self.predictions.increment(n_rows as u64);
+        self.duration.record(seconds);
+        for (feature_idx, code, count) in warnings.counts() {
+            self.warnings[feature_idx][code as usize].increment(count);
+        }
+    }
+
+    /// Says whether this version answers.
+    pub(crate) fn set_active(&self, is_active: bool) {
+        self.info.set(f64::from(u8::from(is_active)));
+    }
+}

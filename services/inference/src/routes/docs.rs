@@ -1,0 +1,13 @@
+//! `GET /docs`.
+
+pub(crate) async fn page() -> &'static str {
+    ""
+}
+
+pub(crate) async fn style() -> &'static str {
+    ""
+}
+
+pub(crate) async fn script() -> &'static str {
+    ""
+}

@@ -1,0 +1,190 @@
+//! `POST /predict`: rows in, one number a row out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use schema::{Nulls, ReadOptions, Request};
+use service_kit::body;
+use service_kit::facts::RequestFacts;
+use service_kit::problem::Problem;
+use tokio_util::sync::CancellationToken;
+
+use crate::active_model::ActiveModel;
+use crate::app::{App, AppState};
+use crate::error::PredictError;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Bodies from this size on are computed beside the threads that answer.
+const LARGE_BODY_BYTES: usize = 32 * 1024;
+/// Rows between two looks at whether the caller is still there.
+const CHUNK_ROWS: usize = 1024;
+
+pub(crate) async fn predict(
+    State(app): State<AppState>,
+    facts: RequestFacts,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, PredictError> {
+    // One version for the whole request, whatever the registry watcher does meanwhile.
+    let model = app.active_model.load_full().ok_or(PredictError::NoModel)?;
+    let format = Format::of(&headers)?;
+    let bytes = body::read(body, max_body_bytes(&app)).await?;
+    let bytes = match &format {
+        Format::Multipart { boundary } => csv_of_form(bytes, boundary).await?,
+        Format::Json | Format::Csv => bytes,
+    };
+    let job = Job {
+        options: ReadOptions {
+            unknown_features: app.config.requests.unknown_features.into(),
+            nulls: Nulls::BySignature,
+        },
+        model,
+        format,
+        bytes,
+        facts,
+        abandoned: CancellationToken::new(),
+    };
+    let json =
+        if job.bytes.len() < LARGE_BODY_BYTES { job.run()? } else { run_large(&app, job).await? };
+    Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
+}
+
+fn max_body_bytes(app: &App) -> usize {
+    usize::try_from(app.config.requests.max_body.as_u64()).unwrap_or(usize::MAX)
+}
+
+/// Waits for a turn and computes on a thread of its own; a caller that goes away ends the work.
+async fn run_large(app: &App, job: Job) -> Result<Vec<u8>, PredictError> {
+    let _turn = app.batch_turns.acquire().await.map_err(internal)?;
+    let _abandons = job.abandoned.clone().drop_guard();
+    tokio::task::spawn_blocking(move || job.run()).await.map_err(internal)?
+}
+
+fn internal(error: impl std::fmt::Display) -> PredictError {
+    Problem::internal(error).into()
+}
+
+/// Everything between the body and the answer, in plain values.
+struct Job {
+    model: Arc<ActiveModel>,
+    options: ReadOptions,
+    format: Format,
+    bytes: Bytes,
+    facts: RequestFacts,
+    abandoned: CancellationToken,
+}
+
+impl Job {
+    fn run(&self) -> Result<Vec<u8>, PredictError> {
+        let signature = self.model.signature();
+        let request = match self.format {
+            Format::Json => signature.read_json(&self.bytes, self.options),
+            Format::Csv | Format::Multipart { .. } => signature.read_csv(&self.bytes, self.options),
+        }?;
+        self.facts.set_n_rows(request.rows.n_rows());
+        let predictions = self.predict(&request)?;
+        let response = schema::Response {
+            form: request.form,
+            predictions: &predictions,
+            model: self.model.manifest.model.as_str(),
+            version: self.model.version(),
+            request_id: self.facts.id().as_str(),
+            warnings: &request.warnings,
+            signature,
+        };
+        serde_json::to_vec(&response).map_err(internal)
+    }
+
+    fn predict(&self, request: &Request) -> Result<Vec<f64>, PredictError> {
+        let rows = &request.rows;
+        let started = Instant::now();
+        let mut predictions = vec![0.0; rows.n_rows()];
+        let chunks = rows.values().chunks(CHUNK_ROWS * rows.n_features());
+        for (values, out) in chunks.zip(predictions.chunks_mut(CHUNK_ROWS)) {
+            if self.abandoned.is_cancelled() {
+                // Nobody waits for it: the time limit has answered, or the caller has gone.
+                return Err(internal("the request was abandoned"));
+            }
+            self.model.pipeline.predict_into(values, out);
+        }
+        if let Some(row) = predictions.iter().position(|prediction| !prediction.is_finite()) {
+            return Err(PredictError::NotFinite(row));
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        self.model.series.record(rows.n_rows(), seconds, &request.warnings);
+        Ok(predictions)
+    }
+}
+
+/// How the rows are written.
+#[derive(Debug, PartialEq)]
+enum Format {
+    Json,
+    Csv,
+    Multipart { boundary: String },
+}
+
+impl Format {
+    const EXPECTED: [&'static str; 3] = ["application/json", "text/csv", "multipart/form-data"];
+
+    /// By the content type; a body without one is taken for JSON.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Json) };
+        let given = value.to_str().unwrap_or_default();
+        let essence = given.split(';').next().unwrap_or_default().trim();
+        let is = |expected: &str| essence.eq_ignore_ascii_case(expected);
+        if is("application/json") {
+            Ok(Self::Json)
+        } else if is("text/csv") {
+            Ok(Self::Csv)
+        } else if is("multipart/form-data")
+            && let Ok(boundary) = multer::parse_boundary(given)
+        {
+            Ok(Self::Multipart { boundary })
+        } else {
+            Err(Problem::unsupported_media_type(Some(given), &Self::EXPECTED))
+        }
+    }
+}
+
+/// The CSV in the field `file` of a form.
+async fn csv_of_form(bytes: Bytes, boundary: &str) -> Result<Bytes, PredictError> {
+    let unreadable = |error: multer::Error| PredictError::InvalidMultipart(error.to_string());
+    let whole = futures::stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
+    let mut form = multer::Multipart::new(whole, boundary);
+    while let Some(field) = form.next_field().await.map_err(unreadable)? {
+        if field.name() == Some("file") {
+            return field.bytes().await.map_err(unreadable);
+        }
+    }
+    Err(PredictError::InvalidMultipart("it has no field `file` with the CSV".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(content_type: &'static str) -> Option<Format> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Format::of(&headers).ok()
+    }
+
+    #[test]
+    fn knows_the_format_by_its_content_type() {
+        assert_eq!(format("application/json; charset=utf-8"), Some(Format::Json));
+        assert_eq!(format("Text/CSV"), Some(Format::Csv));
+        let boundary = "x".to_owned();
+        let multipart = format("multipart/form-data; boundary=x");
+        assert_eq!(multipart, Some(Format::Multipart { boundary }));
+        assert_eq!(format("multipart/form-data"), None, "there is no boundary");
+        assert_eq!(format("application/x-www-form-urlencoded"), None);
+        assert_eq!(Format::of(&HeaderMap::new()).ok(), Some(Format::Json));
+    }
+}

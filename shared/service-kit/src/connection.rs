@@ -1,0 +1,237 @@
+//! How long a connection may keep the server waiting: for a request's head, and between requests.
+//!
+//! hyper's own `header_read_timeout` counts both as one, sets a timer for each request, and so has
+//! to choose between slow heads that are held open and idle connections that are cut under a
+//! proxy's hands. How long a request may take is decided in [`crate::shed`].
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// How long to wait for a client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// From a head's first byte, or the connection's start, to its last.
+    pub(crate) head: Duration,
+    /// From an answer to the next head's first byte.
+    pub(crate) idle: Duration,
+}
+
+/// Tells a connection which of its requests is being answered: odd while one is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Busy(Arc<AtomicU64>);
+
+impl Busy {
+    /// The head is complete: from here on the request's own time limit counts.
+    pub(crate) fn start(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The answer is ready: the connection waits for the client again.
+    pub(crate) fn end(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A stream whose reads fail with [`io::ErrorKind::TimedOut`] once patience is at its end.
+pub(crate) struct Timed<T> {
+    stream: T,
+    patience: Patience,
+    busy: Busy,
+    /// The last state of `busy` that this stream has seen.
+    seen: u64,
+    waiting: Waiting,
+    deadline: Instant,
+    /// Made when the client is first waited for, then moved on: most requests touch no timer.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What the connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Head,
+    Idle,
+    /// For the server itself, at least when last looked at.
+    Answer,
+}
+
+impl<T> Timed<T> {
+    pub(crate) fn new(stream: T, patience: Patience, busy: Busy) -> Self {
+        let deadline = Instant::now() + patience.head;
+        Self { stream, patience, busy, seen: 0, waiting: Waiting::Head, deadline, timer: None }
+    }
+
+    /// Tells whether a request is being answered, and notes one that came and went unseen.
+    fn is_busy(&mut self) -> bool {
+        let now = self.busy.0.load(Ordering::Acquire);
+        if now != self.seen {
+            self.seen = now;
+            self.waiting = Waiting::Answer;
+        }
+        now % 2 == 1
+    }
+
+    /// Notes that bytes have come: the first ones after an answer begin the next head.
+    fn on_bytes(&mut self) {
+        if !self.is_busy() && self.waiting != Waiting::Head {
+            self.waiting = Waiting::Head;
+            self.deadline = Instant::now() + self.patience.head;
+        }
+    }
+
+    /// Fails when the client has been waited for long enough.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.is_busy() {
+            return Poll::Pending;
+        }
+        if self.waiting == Waiting::Answer {
+            self.waiting = Waiting::Idle;
+            self.deadline = Instant::now() + self.patience.idle;
+        }
+        let deadline = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        // A timer that is set too early wakes the connection once, and is then set anew.
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= deadline {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Ready(result) => {
+                self.on_bytes();
+                Poll::Ready(result)
+            }
+            Poll::Pending => self.poll_patience(cx).map(Err),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    const PATIENCE: Patience =
+        Patience { head: Duration::from_secs(10), idle: Duration::from_secs(75) };
+
+    fn connection() -> (DuplexStream, Timed<DuplexStream>, Busy, Instant) {
+        let (client, server) = duplex(64);
+        let busy = Busy::default();
+        (client, Timed::new(server, PATIENCE, busy.clone()), busy, Instant::now())
+    }
+
+    async fn read(server: &mut Timed<DuplexStream>) -> io::Result<u8> {
+        server.read_u8().await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_head_is_cut_however_often_a_byte_comes() {
+        let (mut client, mut server, _busy, started) = connection();
+        let drip = async {
+            loop {
+                client.write_u8(b'x').await.unwrap();
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+        };
+        let read = async { while read(&mut server).await.is_ok() {} };
+        tokio::select! { () = drip => {}, () = read => {} }
+        assert_eq!(started.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_held_longer_than_a_slow_head() {
+        let (mut client, mut server, busy, _) = connection();
+        client.write_u8(b'x').await.unwrap();
+        read(&mut server).await.unwrap();
+        busy.start();
+        busy.end();
+        let answered = Instant::now();
+        assert_eq!(read(&mut server).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(answered.elapsed().as_secs(), 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_head_after_an_idle_time_has_its_own_deadline() {
+        let (mut client, mut server, busy, _) = connection();
+        client.write_u8(b'x').await.unwrap();
+        read(&mut server).await.unwrap();
+        busy.start();
+        busy.end();
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            client.write_u8(b'y').await.unwrap();
+            Instant::now()
+        };
+        let (began, byte) = tokio::join!(later, read(&mut server));
+        assert_eq!(byte.unwrap(), b'y');
+        assert!(read(&mut server).await.is_err());
+        assert_eq!(began.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_answer_is_not_the_client_s_fault() {
+        let (mut client, mut server, busy, _) = connection();
+        client.write_u8(b'x').await.unwrap();
+        read(&mut server).await.unwrap();
+        busy.start();
+        let hour = tokio::time::timeout(Duration::from_secs(3_600), read(&mut server));
+        assert!(hour.await.is_err(), "the read should still be waiting");
+    }
+}

@@ -1,0 +1,239 @@
+//! The outermost middleware: what every request gets, whatever its route.
+//!
+//! It gives the request an id, survives a panic, completes problem bodies, sets the security
+//! headers, counts, and writes the one access line. Who may ask is decided in [`crate::guard`].
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    body::{Body, HttpBody},
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use tower::Service;
+
+use crate::{
+    facts::{REQUEST_ID_HEADER, RequestFacts, RequestId},
+    http_series::{HttpSeries, OTHER_ROUTE},
+    middleware::{Around, MiddlewareLayer, ResponseFuture},
+    panic::{self, Caught},
+    problem::Problem,
+    rejection::Rejections,
+};
+
+/// Routes that are asked every few seconds by machines, and logged at `debug`.
+const PROBES: [&str; 3] = ["/health", "/ready", "/metrics"];
+
+/// Headers that no handler has a say in.
+const FIXED_HEADERS: [(HeaderName, HeaderValue); 3] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+/// Headers that a handler may set otherwise, as a page of documentation does.
+const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+];
+
+/// The status of a request whose client left before the answer, as nginx counts it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The middleware around all routes: `router.layer(edge.layer())`, added last.
+#[derive(Debug, Clone)]
+pub struct Edge(Arc<Series>);
+
+#[derive(Debug)]
+struct Series {
+    http: HttpSeries,
+    rejections: Rejections,
+}
+
+impl Edge {
+    /// Makes the edge from the series it records.
+    #[must_use]
+    pub fn new(http: HttpSeries, rejections: Rejections) -> Self {
+        Self(Arc::new(Series { http, rejections }))
+    }
+
+    /// Makes the layer; added last to a router, it is the outermost.
+    #[must_use]
+    pub fn layer(&self) -> MiddlewareLayer<Self> {
+        MiddlewareLayer(self.clone())
+    }
+}
+
+impl Around for Edge {
+    fn around<S>(&self, mut request: Request, inner: &mut S) -> ResponseFuture
+    where
+        S: Service<Request, Response = Response, Error = Infallible>,
+        S::Future: Send + 'static,
+    {
+        let exchange = Exchange::start(self, &request);
+        request.extensions_mut().insert(exchange.facts.clone());
+        let call = panic::catch(|| inner.call(request));
+        Box::pin(async move {
+            let outcome = match call {
+                Ok(call) => run(call).await,
+                Err(caught) => Err(caught),
+            };
+            let response = outcome.unwrap_or_else(|caught| exchange.answer_panic(&caught));
+            Ok(exchange.finish(response))
+        })
+    }
+}
+
+/// Polls a handler to its end or its panic.
+async fn run<F>(call: F) -> Result<Response, Caught>
+where
+    F: Future<Output = Result<Response, Infallible>>,
+{
+    let mut call = pin!(call);
+    poll_fn(|cx| match panic::catch(|| call.as_mut().poll(cx)) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(Ok(response))) => Poll::Ready(Ok(response)),
+        Err(caught) => Poll::Ready(Err(caught)),
+    })
+    .await
+}
+
+/// One request from its head to its answer's head; dropped before that, the client has left.
+struct Exchange {
+    edge: Edge,
+    facts: RequestFacts,
+    method: Method,
+    uri: Uri,
+    route: Option<MatchedPath>,
+    started: Instant,
+    is_recorded: bool,
+}
+
+impl Exchange {
+    fn start(edge: &Edge, request: &Request) -> Self {
+        Self {
+            edge: edge.clone(),
+            facts: RequestFacts::new(RequestId::from_headers(request.headers())),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            started: Instant::now(),
+            is_recorded: false,
+        }
+    }
+
+    fn answer_panic(&self, caught: &Caught) -> Response {
+        tracing::error!(
+            panic.message = caught.message,
+            panic.location = caught.location,
+            request_id = self.facts.id().as_str(),
+            "a handler panicked"
+        );
+        Problem::panicked().into_response()
+    }
+
+    fn finish(mut self, response: Response) -> Response {
+        let (mut response, problem) = complete(response, self.facts.id());
+        let headers = response.headers_mut();
+        for (name, value) in DEFAULT_HEADERS {
+            headers.entry(name).or_insert(value);
+        }
+        for (name, value) in FIXED_HEADERS {
+            headers.insert(name, value);
+        }
+        headers.insert(REQUEST_ID_HEADER, self.facts.id().to_header_value());
+        if let Some(problem) = &problem {
+            self.edge.0.rejections.count(problem.code());
+            self.log_cause(problem);
+        }
+        self.record(response.status(), problem.as_ref().map(Problem::code));
+        response
+    }
+
+    /// Writes what the client must not see, once, where it can be found by the request's id.
+    fn log_cause(&self, problem: &Problem) {
+        if let Some(cause) = problem.cause() {
+            let request_id = self.facts.id().as_str();
+            tracing::error!(error.code = problem.code(), cause, request_id, "a request failed");
+        }
+    }
+
+    fn record(&mut self, status: StatusCode, error_code: Option<&str>) {
+        self.is_recorded = true;
+        let duration = self.started.elapsed();
+        let route = self.route.as_ref().map(MatchedPath::as_str);
+        self.edge.0.http.record(route, &self.method, status, duration);
+        self.log(route.unwrap_or(OTHER_ROUTE), status, error_code, duration);
+    }
+
+    /// Writes the access line. The query string stays out: people put keys there.
+    fn log(&self, route: &str, status: StatusCode, error_code: Option<&str>, duration: Duration) {
+        macro_rules! access {
+            ($level:ident) => {
+                tracing::event!(
+                    target: "access",
+                    tracing::Level::$level,
+                    http.method = self.method.as_str(),
+                    http.route = route,
+                    http.path = self.uri.path(),
+                    http.status = status.as_u16(),
+                    duration_ms = duration.as_micros() as f64 / 1_000.0,
+                    request_id = self.facts.id().as_str(),
+                    client.key = self.facts.client(),
+                    n_rows = self.facts.n_rows(),
+                    error.code = error_code,
+                    "request"
+                )
+            };
+        }
+        if PROBES.contains(&route) { access!(DEBUG) } else { access!(INFO) }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.is_recorded {
+            let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or_default();
+            self.record(status, Some("client_closed_request"));
+        }
+    }
+}
+
+/// Takes the problem out of a response and writes its body again, with the request's id.
+fn complete(mut response: Response, id: &RequestId) -> (Response, Option<Problem>) {
+    let given = response.extensions_mut().remove::<Problem>();
+    let (mut response, problem) = match given {
+        Some(problem) => (response, problem),
+        None => match bare_refusal(&response) {
+            Some(problem) => (problem.clone().into_response(), problem),
+            None => return (response, None),
+        },
+    };
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(problem.render(Some(id.as_str())));
+    (response, Some(problem))
+}
+
+/// The router itself answers 404 and 405 without a body; a handler's own body is left alone.
+fn bare_refusal(response: &Response) -> Option<Problem> {
+    let make = match response.status() {
+        StatusCode::NOT_FOUND => Problem::not_found,
+        StatusCode::METHOD_NOT_ALLOWED => Problem::method_not_allowed,
+        _ => return None,
+    };
+    (response.body().size_hint().exact() == Some(0)).then(make)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,333 @@
+//! Accepting connections, and stopping in order.
+//!
+//! The order: `/ready` turns 503, a drain delay passes while requests are still answered, the
+//! listener closes, requests in flight finish, a timeout ends the rest.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{Router, http::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
+use tower::Service;
+
+use crate::{
+    connection::{Busy, Patience, Timed},
+    health::Readiness,
+};
+
+/// Limits on connections, and the times of stopping.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeLimits {
+    /// How long requests are still accepted after `/ready` has turned 503. Default 5 s.
+    pub drain_delay: Duration,
+    /// How long requests in flight may take once the listener is closed. Default 30 s.
+    pub grace: Duration,
+    /// How long a request's head may take, from its first byte. Default 10 s.
+    pub header_timeout: Duration,
+    /// How long a connection may wait between two requests. Default 75 s, longer than the 60 s
+    /// after which the usual proxies close theirs, so that none sends into a closing connection.
+    pub idle_timeout: Duration,
+    /// How many connections may be open; further ones wait in the kernel's backlog. Default 10,000.
+    pub max_connections: usize,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            drain_delay: Duration::from_secs(5),
+            grace: Duration::from_secs(30),
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            max_connections: 10_000,
+        }
+    }
+}
+
+/// A bound server: what it answers with, and how it stops.
+#[derive(Debug)]
+pub struct Server {
+    /// The bound socket.
+    pub listener: TcpListener,
+    /// Every route, with its middlewares.
+    pub router: Router,
+    /// What `/ready` reads; serving turns it to draining.
+    pub readiness: Readiness,
+    /// Limits on connections, and the times of stopping.
+    pub limits: ServeLimits,
+}
+
+impl Server {
+    /// Answers requests until `shutdown` resolves, then stops in order.
+    ///
+    /// # Errors
+    ///
+    /// The listener's address cannot be read.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { listener, router, readiness, limits } = self;
+        let address = listener.local_addr()?;
+        let mut acceptor = Acceptor::new(listener, router, &limits);
+        tracing::info!(%address, "listening");
+
+        acceptor.accept_until(shutdown).await;
+        readiness.draining();
+        tracing::info!(delay_ms = limits.drain_delay.as_millis() as u64, "draining");
+        acceptor.accept_until(tokio::time::sleep(limits.drain_delay)).await;
+        acceptor.finish(limits.grace).await;
+        tracing::info!(%address, "stopped");
+        Ok(())
+    }
+}
+
+struct Acceptor {
+    listener: TcpListener,
+    router: Router,
+    patience: Patience,
+    slots: Arc<Semaphore>,
+    graceful: GracefulShutdown,
+    connections: JoinSet<()>,
+    failures: Failures,
+}
+
+impl Acceptor {
+    fn new(listener: TcpListener, router: Router, limits: &ServeLimits) -> Self {
+        let max_connections = limits.max_connections.min(Semaphore::MAX_PERMITS);
+        Self {
+            listener,
+            router,
+            patience: Patience { head: limits.header_timeout, idle: limits.idle_timeout },
+            slots: Arc::new(Semaphore::new(max_connections)),
+            graceful: GracefulShutdown::new(),
+            connections: JoinSet::new(),
+            failures: Failures::default(),
+        }
+    }
+
+    async fn accept_until(&mut self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stop => return,
+                accepted = accept(&self.listener, &self.slots) => match accepted {
+                    Ok((stream, slot)) => self.spawn(stream, slot),
+                    Err(error) => {
+                        // Stopping must not wait for the pause, so it may cut it short.
+                        let pause = self.failures.pause_after(&error);
+                        tokio::select! {
+                            () = &mut stop => return,
+                            () = tokio::time::sleep(pause) => {}
+                        }
+                    }
+                },
+                Some(_) = self.connections.join_next() => {}
+            }
+        }
+    }
+
+    fn spawn(&mut self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        // Answers are small and complete: waiting for more to send would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let busy = Busy::default();
+        let io = TokioIo::new(Timed::new(stream, self.patience, busy.clone()));
+        let router = self.router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            busy.start();
+            let busy = busy.clone();
+            let answer = router.clone().call(request);
+            async move {
+                let answer = answer.await;
+                busy.end();
+                answer
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .serve_connection(io, service);
+        let connection = self.graceful.watch(connection);
+        self.connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(slot);
+        });
+    }
+
+    /// Closes the listener, and gives requests in flight their time.
+    async fn finish(self, grace: Duration) {
+        let Self { listener, graceful, mut connections, .. } = self;
+        drop(listener);
+        if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+            let n_connections = connections.len();
+            tracing::warn!(n_connections, "the grace period is over: ending connections");
+        }
+        connections.shutdown().await;
+    }
+}
+
+/// Waits for a free slot first, so that the backlog, not this process, holds what is too much.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _): (_, SocketAddr) = listener.accept().await?;
+    Ok((stream, slot))
+}
+
+/// Failures to accept, such as too many open files: logged now and then, never in a busy loop.
+#[derive(Debug, Default)]
+struct Failures {
+    last_logged: Option<Instant>,
+    n_unlogged: u64,
+}
+
+impl Failures {
+    const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+    /// Logs at most every ten seconds, and says how long to wait before the next try.
+    fn pause_after(&mut self, error: &io::Error) -> Duration {
+        // These concern the one connection that the client gave up before it was accepted.
+        if matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionRefused
+        ) {
+            return Duration::ZERO;
+        }
+        if self.last_logged.is_none_or(|at| at.elapsed() >= Self::LOG_INTERVAL) {
+            let n_unlogged = std::mem::take(&mut self.n_unlogged);
+            tracing::error!(%error, n_unlogged, "a connection could not be accepted");
+            self.last_logged = Some(Instant::now());
+        } else {
+            self.n_unlogged += 1;
+        }
+        Duration::from_millis(100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::{
+        metrics::Exporter,
+        testing::{Captured, TestServer, eventually},
+    };
+
+    fn limits() -> ServeLimits {
+        ServeLimits { drain_delay: Duration::ZERO, ..ServeLimits::default() }
+    }
+
+    fn held(entered: &Arc<Notify>, release: &Arc<Notify>) -> Router {
+        let (entered, release) = (Arc::clone(entered), Arc::clone(release));
+        let handler = async move || {
+            entered.notify_one();
+            release.notified().await;
+            "done"
+        };
+        Router::new().route("/echo", get(handler)).route("/rows/{row}", get(async || "row"))
+    }
+
+    #[tokio::test]
+    async fn keeps_answering_for_the_drain_delay_after_ready_has_turned_503() {
+        // The delay is far longer than the test: nothing here depends on when it passes.
+        let limits = ServeLimits { drain_delay: Duration::from_secs(3_600), ..limits() };
+        let routes = held(&Arc::default(), &Arc::default());
+        let mut server = TestServer::spawn_with(routes, &Exporter::new(), limits).await;
+        server.readiness.ready(serde_json::json!({}));
+        assert_eq!(server.get("/ready").await.status(), 200);
+        server.stop();
+        eventually(async || server.get("/ready").await.status() == 503).await;
+        let body: serde_json::Value = server.get("/ready").await.json().await.unwrap();
+        assert_eq!(body["reason"], "draining");
+        assert_eq!(server.get("/health").await.status(), 200);
+        // A client of its own, so that the connection is a new one.
+        let url = format!("{}/rows/1", server.url);
+        let fresh = reqwest::Client::builder().no_proxy().build().unwrap();
+        assert_eq!(fresh.get(url).send().await.unwrap().status(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_request_in_flight_finishes_after_the_listener_has_closed() {
+        let (entered, release) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        let mut server = TestServer::spawn(held(&entered, &release)).await;
+        let address = server.url.trim_start_matches("http://").to_owned();
+        let request = tokio::spawn(server.client.get(format!("{}/echo", server.url)).send());
+        entered.notified().await;
+        server.stop();
+        eventually(async || TcpStream::connect(&address).await.is_err()).await;
+        assert!(!request.is_finished());
+        release.notify_one();
+        assert_eq!(request.await.unwrap().unwrap().text().await.unwrap(), "done");
+        server.stopped().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_done_after_the_grace_period_is_ended() {
+        let (entered, release) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        let limits = ServeLimits { grace: Duration::from_millis(1), ..limits() };
+        let routes = held(&entered, &release);
+        let mut server = TestServer::spawn_with(routes, &Exporter::new(), limits).await;
+        let request = tokio::spawn(server.client.get(format!("{}/echo", server.url)).send());
+        entered.notified().await;
+        server.stop();
+        server.stopped().await.unwrap();
+        assert!(request.await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn connections_over_the_limit_wait_for_a_free_slot() {
+        let (entered, release) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        let limits = ServeLimits { max_connections: 1, ..limits() };
+        let routes = held(&entered, &release);
+        let server = TestServer::spawn_with(routes, &Exporter::new(), limits).await;
+        let ask = |path: &str| {
+            let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+            tokio::spawn(client.build().unwrap().get(format!("{}{path}", server.url)).send())
+        };
+        let first = ask("/echo");
+        entered.notified().await;
+        let second = ask("/rows/1");
+        // The kernel takes the connection, the server does not: there is no event to wait for.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!second.is_finished());
+        release.notify_one();
+        assert_eq!(first.await.unwrap().unwrap().status(), 200);
+        assert_eq!(second.await.unwrap().unwrap().status(), 200);
+    }
+
+    #[test]
+    fn failures_to_accept_are_logged_now_and_then_and_waited_out() {
+        let (captured, _guard) = Captured::start();
+        let mut failures = Failures::default();
+        // 24 is EMFILE: too many open files.
+        let error = io::Error::from_raw_os_error(24);
+        for _ in 0..100 {
+            assert!(failures.pause_after(&error) > Duration::ZERO);
+        }
+        let aborted = io::Error::from(io::ErrorKind::ConnectionAborted);
+        assert_eq!(failures.pause_after(&aborted), Duration::ZERO);
+        assert_eq!(captured.lines("service_kit::serve").len(), 1);
+        assert_eq!(failures.n_unlogged, 99);
+    }
+}
