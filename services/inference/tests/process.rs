@@ -1,0 +1,174 @@
+//! The real binary: what it logs, how it refuses to start, how it stops.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use testkit::{TempRegistry, draft};
+
+const KEY: &str = "a-key-that-must-not-be-logged";
+
+/// A running `canopy-inference` that is ended with this value.
+struct Process {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    port: u16,
+    _temp: TempRegistry,
+}
+
+impl Process {
+    /// Starts it with one key, and waits until it is ready.
+    async fn start(flags: &[&str]) -> Self {
+        let temp = TempRegistry::new();
+        temp.publish(draft("diamonds", 100.0)).await;
+        let port = free_port();
+        let mut child = command()
+            .args(["--model", "diamonds", "--registry", temp.location()])
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(flags)
+            .env("CANOPY_API_KEYS", format!("tests:{KEY}"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let process = Self { child, stdout, port, _temp: temp };
+        process.eventually(|| process.status("GET /ready") == Some(200), "it is ready");
+        process
+    }
+
+    /// The status of one request over a connection of its own; none where nobody listens.
+    fn status(&self, request: &str) -> Option<u16> {
+        self.ask(&format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+    }
+
+    fn predict(&self) -> Option<u16> {
+        let body = json!({"features": {"carat": 0.5, "cut": "Ideal", "grade": 3}}).to_string();
+        self.ask(&format!(
+            "POST /predict?secret=query HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: {KEY}\r\n\
+             x-request-id: r-1\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    fn ask(&self, request: &str) -> Option<u16> {
+        use std::io::Write;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.split(' ').nth(1)?.parse().ok()
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+
+    /// What it has logged, once it has ended.
+    fn log(&mut self) -> Vec<Value> {
+        let lines = self.stdout.by_ref().lines().map(|line| line.expect("UTF-8"));
+        lines.map(|line| serde_json::from_str(&line).expect("each line is JSON")).collect()
+    }
+
+    fn eventually(&self, holds: impl Fn() -> bool, what: &str) {
+        // The limit only ends a test that would wait for ever.
+        let end = Instant::now() + Duration::from_secs(30);
+        while !holds() {
+            assert!(Instant::now() < end, "still waiting until {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary in an environment without settings.
+fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_canopy-inference"));
+    command.env_clear();
+    command
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+#[tokio::test]
+async fn logs_one_json_line_for_each_request_and_never_a_key() {
+    let mut process = Process::start(&["--drain-delay=0s"]).await;
+    assert_eq!(process.predict(), Some(200));
+    assert_eq!(process.status("GET /nowhere"), Some(404));
+    process.signal("-TERM");
+    assert_eq!(process.wait().code(), Some(0));
+
+    let log = process.log();
+    let access: Vec<_> = log.iter().filter(|line| line["target"] == "access").collect();
+    assert_eq!(access.len(), 2, "probes are logged at debug: {access:#?}");
+    let line = access[0];
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["http.method"], "POST");
+    assert_eq!(line["http.route"], "/predict");
+    assert_eq!(line["http.path"], "/predict");
+    assert_eq!(line["http.status"], 200);
+    assert_eq!(line["request_id"], "r-1");
+    assert_eq!(line["client.key"], "tests");
+    assert_eq!(line["n_rows"], 1);
+    assert!(line["duration_ms"].is_number());
+    assert_eq!(access[1]["error.code"], "not_found");
+    let text = format!("{log:?}");
+    assert!(!text.contains(KEY) && !text.contains("secret=query"));
+    assert!(text.contains("model version loaded, verified and active"));
+}
+
+#[tokio::test]
+async fn sigterm_drains_and_exits_with_0() {
+    let mut process = Process::start(&["--drain-delay=1s"]).await;
+    process.signal("-TERM");
+    process.eventually(|| process.status("GET /ready") == Some(503), "/ready turns 503");
+    assert_eq!(process.predict(), Some(200), "requests are answered while it drains");
+    assert_eq!(process.wait().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once() {
+    let mut process = Process::start(&["--drain-delay=1h"]).await;
+    process.signal("-INT");
+    process.eventually(|| process.status("GET /ready") == Some(503), "it drains");
+    process.signal("-INT");
+    assert_eq!(process.wait().code(), Some(130));
+}
+
+#[test]
+fn says_what_to_do_when_it_cannot_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let cases: [(&[&str], i32, &str); 4] = [
+        (&["--model=m"], 1, "--allow-anonymous"),
+        (
+            &["--model=m", "--allow-anonymous", "--listen", &address],
+            1,
+            "choose another with --listen",
+        ),
+        (&["--model=m", "--api-keys-file=/nowhere/keys"], 1, "/nowhere/keys"),
+        (&[], 2, "--model <NAME>"),
+    ];
+    for (flags, code, message) in cases {
+        let output = command().args(flags).output().expect("it runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{flags:?}: {stderr}");
+        assert!(stderr.contains(message), "{flags:?}: {stderr}");
+    }
+}
