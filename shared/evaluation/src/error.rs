@@ -1,0 +1,40 @@
+//! Why values cannot be scored.
+
+/// Values that have no meaningful score.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluationError {
+    /// The two sides do not belong together.
+    #[error("there are {actual} actual values and {predicted} predictions; expected as many")]
+    Lengths {
+        /// Actual values.
+        actual: usize,
+        /// Predictions.
+        predicted: usize,
+    },
+    /// There is nothing to score.
+    #[error("there are no rows to score; expected at least one")]
+    Empty,
+    /// NaN or an infinity.
+    #[error("the {side} value in row {row} is {value}; expected a finite number")]
+    NotFinite {
+        /// `actual` or `predicted`.
+        side: &'static str,
+        /// The row, from 0.
+        row: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A finite pair whose difference is not.
+    #[error(
+        "the prediction {predicted} in row {row} is so far from the actual value {actual} that their difference is not a 64-bit number"
+    )]
+    TooFarApart {
+        /// The row, from 0.
+        row: usize,
+        /// The actual value.
+        actual: f64,
+        /// The prediction.
+        predicted: f64,
+    },
+}
