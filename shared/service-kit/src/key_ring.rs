@@ -289,6 +289,11 @@ mod tests {
         }
         assert_eq!(find(&digest(b"qux"), digests.iter()), None);
         assert_eq!(find(&digest(b"qux"), [].iter()), None);
+        for byte in 0..32 {
+            let mut nearly = digests[1];
+            nearly[byte] ^= 1;
+            assert_eq!(find(&nearly, digests.iter()), None);
+        }
     }
 
     #[test]
