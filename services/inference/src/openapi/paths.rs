@@ -1,0 +1,151 @@
+//! The routes: what each takes and answers.
+
+use registry::Manifest;
+use serde_json::{Map, Value, json};
+
+use super::{members, refusal, row};
+
+pub(super) fn paths(manifest: Option<&Manifest>) -> Value {
+    json!({
+        "/predict": {"post": predict(manifest)},
+        "/model": {"get": model()},
+        "/ready": {"get": ready()},
+        "/health": {"get": open("health", "Is the process alive?", schema("Health"))},
+        "/metrics": {"get": open("metrics", "The time series, as Prometheus reads them.", json!({
+            "text/plain": {"schema": {"type": "string"}},
+        }))},
+        "/openapi.json": {"get": open("openapi", "This document.", json!({
+            "application/json": {"schema": {"type": "object"}},
+        }))},
+        "/docs": {"get": open("docs", "A page to read this document and to try it.", json!({
+            "text/html": {"schema": {"type": "string"}},
+        }))},
+    })
+}
+
+fn predict(manifest: Option<&Manifest>) -> Value {
+    let mut responses =
+        Map::from_iter([("200".to_owned(), ok_behind_key(&schema("PredictResponse")))]);
+    responses.extend(refusal::of(&[400, 401, 413, 415, 422, 429, 500, 503, 504]));
+    json!({
+        "operationId": "predict",
+        "tags": ["prediction"],
+        "summary": "Rows in, one number a row out.",
+        "description": "All rows of a request are answered by one model version. The first thing \
+            that does not fit refuses the whole request and says which row and feature it is. \
+            A body without a content type is read as JSON.",
+        "security": [{"api_key": []}, {"bearer": []}],
+        "parameters": [request_id()],
+        "requestBody": {"required": true, "content": content(manifest)},
+        "responses": responses,
+    })
+}
+
+/// The three ways to write rows, each with an example that the model answers.
+fn content(manifest: Option<&Manifest>) -> Value {
+    let mut json_rows = schema("PredictRequest");
+    let csv_text = "A header with every column of the model, in any order, then a line a row. \
+        Empty, `NA` and `null` cells are missing values.";
+    let mut csv = json!({"schema": {"type": "string", "description": csv_text}});
+    let mut form = json!({
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "properties": {
+                "file": {
+                    "type": "string",
+                    "contentMediaType": "text/csv",
+                    "description": "The CSV, as `text/csv` has it.",
+                },
+            },
+        },
+        "encoding": {"file": {"contentType": "text/csv"}},
+    });
+    if let Some(manifest) = manifest {
+        let example = row::example(manifest);
+        let text = row::csv(&example);
+        let values: Vec<_> = example.iter().map(|(_, value)| value).collect();
+        let by_name: Map<_, _> =
+            example.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        json_rows["application/json"]["examples"] = json!({
+            "one_row": {"summary": "One row", "value": {"features": by_name}},
+            "rows": {"summary": "A list of rows", "value": {"instances": [by_name]}},
+            "arrays": {
+                "summary": "A list of rows, values in signature order",
+                "value": {"instances": [values]},
+            },
+        });
+        csv["example"] = json!(text);
+        form["example"] = json!({"file": text});
+    }
+    let mut content = members(json_rows);
+    content.insert("text/csv".into(), csv);
+    content.insert("multipart/form-data".into(), form);
+    content.into()
+}
+
+fn model() -> Value {
+    let mut responses = Map::from_iter([("200".to_owned(), ok_behind_key(&schema("Model")))]);
+    responses.extend(refusal::of(&[401, 429, 500, 503]));
+    json!({
+        "operationId": "model",
+        "tags": ["prediction"],
+        "summary": "What answers, and where it comes from.",
+        "security": [{"api_key": []}, {"bearer": []}],
+        "parameters": [request_id()],
+        "responses": responses,
+    })
+}
+
+fn ready() -> Value {
+    let mut operation = open(
+        "ready",
+        "Should this server be sent requests, and which version answers?",
+        schema("Ready"),
+    );
+    operation["responses"]["503"] = json!({
+        "description": "Before the first version is verified, and while draining.",
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+        "content": schema("NotReady"),
+    });
+    operation
+}
+
+/// A route that needs no key and has one answer.
+fn open(id: &str, summary: &str, content: Value) -> Value {
+    json!({
+        "operationId": id,
+        "tags": ["operation"],
+        "summary": summary,
+        "security": [],
+        "parameters": [request_id()],
+        "responses": {
+            "200": {
+                "description": "As asked.",
+                "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+                "content": content,
+            },
+        },
+    })
+}
+
+fn ok_behind_key(content: &Value) -> Value {
+    let mut headers = members(json!({"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}));
+    headers.extend(refusal::rate_headers());
+    json!({"description": "As asked.", "headers": headers, "content": content})
+}
+
+fn schema(name: &str) -> Value {
+    let reference = format!("#/components/schemas/{name}");
+    json!({"application/json": {"schema": {"$ref": reference}}})
+}
+
+fn request_id() -> Value {
+    json!({
+        "name": "X-Request-Id",
+        "in": "header",
+        "description": "The caller's id for the request: 1 to 128 visible ASCII characters; the \
+            server makes one where there is none or another.",
+        "schema": {"type": "string"},
+    })
+}
