@@ -22,13 +22,13 @@ pub struct Config {
     #[command(flatten)]
     pub requests: RequestArgs,
     /// Who may call, and how often.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Keys and rates")]
     pub auth: AuthArgs,
     /// Address and shutdown.
     #[command(flatten)]
     pub listen: ListenArgs,
     /// The log.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Log")]
     pub telemetry: TelemetryArgs,
 }
 
