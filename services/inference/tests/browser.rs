@@ -15,7 +15,10 @@ async fn the_page_works_in_a_browser() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     let chromium = std::env::var("CHROMIUM").unwrap_or("/usr/bin/chromium".to_owned());
     if !Path::new(&chromium).exists() || !scripts.join("node_modules").exists() {
-        assert!(std::env::var_os("CI").is_none(), "CI must have Chromium and `npm ci` in {scripts:?}");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI must have Chromium and `npm ci` in {scripts:?}"
+        );
         eprintln!("skipped: needs {chromium} and `npm ci` in {}", scripts.display());
         return;
     }

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! `canopy-trainer`: see the README.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trainer::main()
+}

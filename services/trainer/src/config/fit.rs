@@ -1,0 +1,135 @@
+//! Settings of `fit`, and what clap cannot see of them.
+
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
+use registry::ModelName;
+
+use super::CommonArgs;
+use super::estimator::EstimatorArgs;
+
+/// Settings of `fit`.
+#[derive(Debug, Clone, Args)]
+#[command(allow_negative_numbers = true)] // so that -1 is refused as a value, not as a flag
+pub(crate) struct FitArgs {
+    /// The table: a CSV file with a header, or synthetic:demand?rows=20000&seed=7
+    #[arg(long, env = "CANOPY_DATA", value_name = "FILE", help_heading = "Data")]
+    pub(crate) data: String,
+
+    /// The column to predict; its values must be numbers
+    #[arg(long, env = "CANOPY_TARGET", value_name = "COLUMN", help_heading = "Data")]
+    pub(crate) target: String,
+
+    /// The model's name: 1 to 63 of a-z, 0-9, `.`, `_` and `-`
+    #[arg(long, env = "CANOPY_MODEL", value_name = "NAME", help_heading = "Data")]
+    pub(crate) model: ModelName,
+
+    /// Columns to read as categories whatever they look like; repeat the flag (in the variable: commas)
+    #[arg(long, env = "CANOPY_CATEGORICAL", value_name = "COLUMN", help_heading = "Data")]
+    pub(crate) categorical: Vec<String>,
+
+    /// Columns to leave out; repeat the flag (in the variable: commas)
+    #[arg(long, env = "CANOPY_IGNORE", value_name = "COLUMN", help_heading = "Data")]
+    pub(crate) ignore: Vec<String>,
+
+    /// A JSON file that says dtype, range and categories of some columns instead of having them inferred
+    #[arg(long, env = "CANOPY_SCHEMA", value_name = "FILE", help_heading = "Data")]
+    pub(crate) schema: Option<PathBuf>,
+
+    /// The most different values a category may have, 1 to 1000000
+    #[arg(
+        long,
+        env = "CANOPY_MAX_CATEGORIES",
+        value_name = "N",
+        help_heading = "Data",
+        default_value_t = dataset::DEFAULT_MAX_CATEGORIES,
+        value_parser = whole(1, 1_000_000),
+    )]
+    pub(crate) max_categories: usize,
+
+    /// The share of rows to evaluate on, above 0 and below 1
+    #[arg(
+        long,
+        env = "CANOPY_TEST_FRACTION",
+        value_name = "FRACTION",
+        help_heading = "Data",
+        default_value_t = 0.2,
+        value_parser = fraction,
+    )]
+    pub(crate) test_fraction: f64,
+
+    /// A table to evaluate on instead: then all rows of --data are for training
+    #[arg(long, env = "CANOPY_TEST_DATA", value_name = "FILE", help_heading = "Data")]
+    pub(crate) test_data: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) estimator: EstimatorArgs,
+
+    /// Where split and estimator start to draw from: the same seed gives the same weights, byte for byte
+    #[arg(long, env = "CANOPY_SEED", value_name = "N", help_heading = "Run", default_value_t = 42)]
+    pub(crate) seed: u64,
+
+    /// Threads to fit on, up to 1024; 0: one for each core. The weights are the same on any number
+    #[arg(
+        long,
+        env = "CANOPY_THREADS",
+        value_name = "N",
+        help_heading = "Run",
+        default_value_t = 0,
+        value_parser = whole(0, 1024),
+    )]
+    pub(crate) threads: usize,
+
+    /// Make the new version the champion, which is served (the first version always becomes it)
+    #[arg(
+        long,
+        env = "CANOPY_PROMOTE",
+        help_heading = "Run",
+        value_parser = clap::builder::BoolishValueParser::new(),
+    )]
+    pub(crate) promote: bool,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+impl FitArgs {
+    /// What clap cannot see: lists in variables, flags that exclude each other, hyperparameters' ranges.
+    pub(super) fn settle(&mut self, matches: &ArgMatches) -> Result<(), String> {
+        let is_variable = |id| matches.value_source(id) == Some(ValueSource::EnvVariable);
+        for (id, names) in [("categorical", &mut self.categorical), ("ignore", &mut self.ignore)] {
+            if is_variable(id) {
+                *names = listed(names);
+            }
+        }
+        let has_fraction = matches.value_source("test_fraction") == Some(ValueSource::CommandLine);
+        if self.test_data.is_some() && has_fraction {
+            return Err("--test-data and --test-fraction are both given; choose one".to_owned());
+        }
+        self.estimator.settle(matches)?;
+        let estimator = self.estimator.estimator(self.seed);
+        estimator.check().map_err(|error| error.to_string())
+    }
+}
+
+/// The names in a variable, which are separated by commas.
+fn listed(names: &[String]) -> Vec<String> {
+    let names = names.iter().flat_map(|names| names.split(','));
+    names.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// A whole number in a range.
+fn whole(least: usize, greatest: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| match text.parse() {
+        Ok(number) if (least..=greatest).contains(&number) => Ok(number),
+        _ => Err(format!("expected a whole number from {least} to {greatest}")),
+    }
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(fraction) if fraction > 0.0 && fraction < 1.0 => Ok(fraction),
+        _ => Err("expected a number above 0 and below 1, such as 0.2".to_owned()),
+    }
+}

@@ -1,0 +1,25 @@
+//! What every command needs from the process around it.
+
+use std::future::Future;
+
+use crate::clock::SystemClock;
+use crate::stop::Stop;
+
+/// The time, and whether to go on.
+pub(crate) struct Context<'a> {
+    pub(crate) clock: &'a SystemClock,
+    pub(crate) stop: &'a Stop,
+}
+
+impl Context<'_> {
+    /// Ends the command between two steps where a signal came.
+    pub(crate) fn go_on(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.stop.is_requested(), "stopped by a signal");
+        Ok(())
+    }
+
+    /// Waits for something of the registry.
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.stop.runtime().block_on(work)
+    }
+}

@@ -1,0 +1,46 @@
+//! How good the model is: scores beside those of a constant, and what each feature is worth.
+
+use anyhow::Context as _;
+use evaluation::{Pairs, PermutationParams, TestRows};
+use model::Pipeline;
+use schema::{Evaluation, Rows};
+
+use crate::context::Context;
+use crate::data::Data;
+
+/// The model's predictions for the test rows, and what they are worth.
+pub(crate) struct Evaluated {
+    pub(crate) predictions: Vec<f64>,
+    pub(crate) evaluation: Evaluation,
+}
+
+/// Scores the model on the test rows.
+pub(crate) fn evaluate(
+    pipeline: &Pipeline,
+    data: &Data,
+    seed: u64,
+    context: &Context<'_>,
+) -> anyhow::Result<Evaluated> {
+    let test = &data.test;
+    let predictions = pipeline.predict(test.rows());
+    let pairs = Pairs { actual: test.target(), predicted: &predictions };
+    let model = evaluation::scores(pairs).context("scoring the model on the test rows")?;
+    let constant_mean = evaluation::constant_mean(data.train.target(), test.target())?;
+    let rows = TestRows { signature: test.signature(), rows: test.rows(), actual: test.target() };
+    let predict = |rows: &Rows| {
+        if context.stop.is_requested() {
+            return vec![f64::NAN; rows.n_rows()]; // ends the loop; the signal is the error below
+        }
+        pipeline.predict(rows)
+    };
+    let params = PermutationParams { seed, ..PermutationParams::default() };
+    let importances = evaluation::permutation_importance(rows, params, &predict);
+    context.go_on()?;
+    let evaluation = Evaluation {
+        n_rows: test.n_rows() as u64,
+        model,
+        constant_mean,
+        importances: importances.context("computing importances on the test rows")?,
+    };
+    Ok(Evaluated { predictions, evaluation })
+}

@@ -1,0 +1,105 @@
+//! `fit`: from a table to a published version, step by step.
+
+use anyhow::Context as _;
+use estimators::{Estimator, Fitted, Training};
+use registry::{Draft, EstimatorRecord, Provenance};
+
+use crate::clock::{Clock, rfc3339};
+use crate::config::FitArgs;
+use crate::context::Context;
+use crate::data::{self, Data};
+use crate::evaluate::evaluate;
+use crate::golden::golden;
+use crate::progress::FitProgress;
+use crate::publish;
+use crate::report::{self, Scatter};
+use crate::summary::Summary;
+
+/// Reads, fits, evaluates and publishes.
+pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summary> {
+    let started_at = rfc3339(context.clock.now());
+    let estimator = args.estimator.estimator(args.seed);
+    let data = data::read(args)?;
+    context.go_on()?;
+    for note in &data.notes {
+        tracing::warn!("{note}");
+    }
+    let registry = publish::open(&args.common.registry)?;
+    let n_threads = if args.threads == 0 { n_cores() } else { args.threads };
+    let (fitted, fit_time) = context.clock.timed(|| fit(&estimator, &data, n_threads, context));
+    let fitted = fitted?;
+    let duration_ms = fit_time.as_millis() as u64;
+    tracing::info!(estimator = estimator.name(), duration_ms, "fitted");
+    let evaluated = evaluate(&fitted.pipeline, &data, args.seed, context)?;
+    let weights = fitted.pipeline.to_safetensors();
+    let golden = golden(&fitted, &weights, &data, estimator.library(), args.seed)?;
+    context.go_on()?;
+    let mut draft = Draft {
+        model: args.model.clone(),
+        signature: data.train.signature().clone(),
+        estimator: EstimatorRecord {
+            name: estimator.name().to_owned(),
+            library: estimator.library().to_owned(),
+            hyperparameters: estimator.hyperparameters(),
+        },
+        evaluation: evaluated.evaluation,
+        baseline: dataset::baseline(&data.train, &evaluated.predictions),
+        provenance: provenance(args, &data, started_at, fit_time.as_secs_f64(), context),
+        weights,
+        golden,
+        report: String::new(),
+    };
+    let test = Scatter { actual: data.test.target(), predicted: &evaluated.predictions };
+    draft.report = report::html(&draft, test);
+    let mut summary = Summary::of(&draft, &data, n_threads);
+    let outcome = publish::publish(&registry, draft, args.promote, context)?;
+    summary.published(outcome, registry.location());
+    Ok(summary)
+}
+
+fn fit(
+    estimator: &Estimator,
+    data: &Data,
+    n_threads: usize,
+    context: &Context<'_>,
+) -> anyhow::Result<Fitted> {
+    let training = Training {
+        signature: data.train.signature(),
+        rows: data.train.rows(),
+        target: data.train.target(),
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
+    let pool = pool.with_context(|| format!("starting {n_threads} threads"))?;
+    let progress = FitProgress::new(context.stop);
+    pool.install(|| estimator.fit(&training, &progress))
+        .with_context(|| format!("fitting {}", estimator.name()))
+}
+
+fn n_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn provenance(
+    args: &FitArgs,
+    data: &Data,
+    started_at: String,
+    fit_seconds: f64,
+    context: &Context<'_>,
+) -> Provenance {
+    let (source, test) = (&data.source, data.test_source.as_ref());
+    Provenance {
+        data: source.location.clone(),
+        data_sha256: source.sha256.clone(),
+        n_rows: source.n_rows,
+        n_rows_without_target: source.n_rows_without_target,
+        n_rows_train: data.train.n_rows() as u64,
+        n_rows_test: data.test.n_rows() as u64,
+        test_data: test.map(|source| source.location.clone()),
+        test_data_sha256: test.map(|source| source.sha256.clone()),
+        seed: args.seed,
+        canopy_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at,
+        finished_at: rfc3339(context.clock.now()),
+        fit_seconds,
+    }
+}

@@ -1,0 +1,211 @@
+//! `list`, `show`, `verify` and `promote`: what there is, and which version is served.
+
+use anyhow::Context as _;
+use registry::{CHAMPION, Manifest, ModelName, Registry, RegistryError};
+use serde::Serialize;
+
+use crate::config::{ListArgs, Output, PromoteArgs, VersionArgs};
+use crate::context::Context;
+use crate::summary::rows_of;
+use crate::text::{count, counted, fixed, name, share, table};
+use crate::to_json;
+
+/// A line of the list.
+#[derive(Debug, Serialize)]
+struct Listed {
+    model: String,
+    version: u64,
+    is_champion: bool,
+    /// Why no server would take it; the rest is then unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+    estimator: Option<String>,
+    rmse: Option<f64>,
+    r2: Option<f64>,
+    finished_at: Option<String>,
+}
+
+/// Lists every version of every model.
+pub(crate) fn list(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<String> {
+    let registry = Registry::open(&args.common.registry)?;
+    let mut listed = Vec::new();
+    for model in context.wait(registry.models())? {
+        let champion = context.wait(registry.alias(&model, CHAMPION))?;
+        for version in context.wait(registry.versions(&model))? {
+            context.go_on()?;
+            let manifest = context.wait(registry.manifest(&model, version));
+            listed.push(Listed::of(&model, version, champion == Some(version), manifest));
+        }
+    }
+    Ok(match args.common.output {
+        Output::Json => to_json(&serde_json::json!({ "versions": listed })),
+        Output::Text if listed.is_empty() => format!("{} holds no versions", registry.location()),
+        Output::Text => {
+            let titles = ["MODEL", "VERSION", "ALIAS", "ESTIMATOR", "RMSE", "R²", "TRAINED"];
+            let mut rows = vec![titles.map(str::to_owned).to_vec()];
+            rows.extend(listed.into_iter().map(Listed::cells));
+            table(&rows, &[1, 4, 5])
+        }
+    })
+}
+
+impl Listed {
+    fn of(
+        model: &ModelName,
+        version: u64,
+        is_champion: bool,
+        manifest: Result<Manifest, RegistryError>,
+    ) -> Self {
+        let (manifest, refused) = match manifest {
+            Ok(manifest) => (Some(manifest), None),
+            Err(error) => (None, Some(format!("{:#}", anyhow::Error::from(error)))),
+        };
+        let manifest = manifest.as_ref();
+        let scores = manifest.map(|manifest| &manifest.evaluation.model);
+        Self {
+            model: model.to_string(),
+            version,
+            is_champion,
+            refused,
+            estimator: manifest.map(|manifest| manifest.estimator.name.clone()),
+            rmse: scores.map(|scores| scores.rmse),
+            r2: scores.and_then(|scores| scores.r2),
+            finished_at: manifest.map(|manifest| manifest.provenance.finished_at.clone()),
+        }
+    }
+
+    fn cells(self) -> Vec<String> {
+        let alias = if self.is_champion { CHAMPION } else { "" };
+        vec![
+            self.model,
+            self.version.to_string(),
+            alias.to_owned(),
+            self.estimator.unwrap_or_default(),
+            self.rmse.map(fixed).unwrap_or_default(),
+            self.r2.map(share).unwrap_or_default(),
+            self.refused.or(self.finished_at).unwrap_or_default(),
+        ]
+    }
+}
+
+/// Shows one version.
+pub(crate) fn show(args: &VersionArgs, context: &Context<'_>) -> anyhow::Result<String> {
+    let registry = Registry::open(&args.common.registry)?;
+    let (model, version) = resolve(&registry, &args.version, context)?;
+    let champion = context.wait(registry.alias(&model, CHAMPION))?;
+    let manifest = context.wait(registry.manifest(&model, version))?;
+    let is_champion = champion == Some(version);
+    Ok(match args.common.output {
+        Output::Text => described(&manifest, is_champion),
+        Output::Json => to_json(&serde_json::json!({
+            "is_champion": is_champion,
+            "manifest": manifest,
+        })),
+    })
+}
+
+fn described(manifest: &Manifest, is_champion: bool) -> String {
+    let Manifest { model, version, estimator, evaluation, provenance, signature, .. } = manifest;
+    let alias = if is_champion { ", the champion" } else { "" };
+    let fact = |what: &str, value: String| vec![what.to_owned(), value];
+    let settings = estimator.hyperparameters.iter();
+    let settings: Vec<_> = settings.map(|(name, value)| format!("{name} {value}")).collect();
+    let n_test = counted(provenance.n_rows_test, "row");
+    let facts = [
+        fact("Estimator", format!("{} ({})", estimator.name, estimator.library)),
+        fact("", settings.join(", ").replace("null", "none")),
+        fact("Data", provenance.data.clone()),
+        fact("", format!("sha256 {}", provenance.data_sha256)),
+        fact("", format!("{} to train, {n_test} to test", count(provenance.n_rows_train))),
+        fact("Seed", provenance.seed.to_string()),
+        fact(
+            "Trained",
+            format!("{} by canopy {}", provenance.finished_at, provenance.canopy_version),
+        ),
+    ];
+    let mut scores = vec![["Score", "model", "constant mean"].map(str::to_owned).to_vec()];
+    for row in rows_of(&evaluation.model, &evaluation.constant_mean) {
+        scores.push(vec![row.name.to_owned(), row.model, row.constant_mean]);
+    }
+    let mut columns = vec![["Feature", "dtype", "expects"].map(str::to_owned).to_vec()];
+    for feature in signature.features() {
+        columns.push(vec![name(&feature.name), feature.dtype.to_string(), feature.expected()]);
+    }
+    format!(
+        "{model} version {version}{alias}, predicts `{}`\n\n{}\n{}\n{}",
+        name(&signature.target().name),
+        table(&facts, &[]),
+        table(&scores, &[1, 2]),
+        table(&columns, &[])
+    )
+}
+
+/// Checks one version as a server does.
+pub(crate) fn verify(args: &VersionArgs, context: &Context<'_>) -> anyhow::Result<String> {
+    let registry = Registry::open(&args.common.registry)?;
+    let (model, version) = resolve(&registry, &args.version, context)?;
+    context.wait(registry.load(&model, version))?;
+    Ok(match args.common.output {
+        Output::Text => format!(
+            "{model} version {version} is whole: seal, digests and structure are right, and it answers its golden rows"
+        ),
+        Output::Json => to_json(&serde_json::json!({
+            "model": model, "version": version, "verified": true,
+        })),
+    })
+}
+
+/// Makes a version the champion once it is verified.
+pub(crate) fn promote(args: &PromoteArgs, context: &Context<'_>) -> anyhow::Result<String> {
+    let registry = Registry::open(&args.common.registry)?;
+    let (model, version) = (&args.model, args.version);
+    let before = context.wait(registry.alias(model, CHAMPION))?;
+    context.wait(registry.load(model, version))?;
+    context.go_on()?;
+    context.wait(registry.set_alias(model, CHAMPION, version))?;
+    tracing::info!(model.name = %model, model.version = version, "promoted");
+    Ok(match args.common.output {
+        Output::Text => {
+            let before = match before {
+                Some(before) if before == version => " already".to_owned(),
+                Some(before) => format!("; version {before} was it before"),
+                None => String::new(),
+            };
+            format!("{model} version {version} is the champion{before}")
+        }
+        Output::Json => to_json(&serde_json::json!({
+            "model": model, "champion": version, "previous": before,
+        })),
+    })
+}
+
+/// The version that `MODEL`, `MODEL@3` or `MODEL@champion` names.
+fn resolve(
+    registry: &Registry,
+    text: &str,
+    context: &Context<'_>,
+) -> anyhow::Result<(ModelName, u64)> {
+    let (model, wanted) =
+        text.split_once('@').map_or((text, None), |(model, wanted)| (model, Some(wanted)));
+    let model: ModelName = model.parse()?;
+    if let Some(version) = wanted.and_then(|wanted| wanted.parse().ok()) {
+        return Ok((model, version));
+    }
+    let alias = context.wait(registry.alias(&model, wanted.unwrap_or(CHAMPION)))?;
+    if let Some(version) = alias {
+        return Ok((model, version));
+    }
+    let versions = context.wait(registry.versions(&model))?;
+    match (wanted, versions.last()) {
+        (_, None) => {
+            Err(RegistryError::UnknownModel(model.to_string(), registry.location().to_owned())
+                .into())
+        }
+        (None, Some(newest)) => Ok((model, *newest)),
+        (Some(wanted), Some(_)) => {
+            let error =
+                RegistryError::UnknownAlias { model: model.to_string(), alias: wanted.into() };
+            Err(error).with_context(|| format!("`{text}` names no version"))
+        }
+    }
+}

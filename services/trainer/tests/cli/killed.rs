@@ -1,0 +1,137 @@
+//! Ends at the wrong moment: signals that ask, and SIGKILL, which does not.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::helpers::{Place, rents, stderr};
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().expect("kill runs").success());
+}
+
+/// The names of what lies directly in a folder.
+fn entries(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return vec![] };
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+    entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_signal_stops_a_fit_within_a_second_and_leaves_nothing() {
+    for (name, exit_code) in [("-INT", 130), ("-TERM", 143)] {
+        let place = Place::new();
+        let data = place.file("rents.csv", rents(20_000));
+        let mut fit = place.fit(&data);
+        fit.args(["--n-estimators", "10000", "--max-depth", "none"]);
+        let child = fit.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        // The registry is opened right before the fit.
+        let start = Instant::now();
+        while !place.registry().exists() {
+            assert!(start.elapsed() < Duration::from_secs(20), "the fit never begins");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let start = Instant::now();
+        signal(&child, name);
+        let output = child.wait_with_output().expect("it ends");
+        let took = start.elapsed();
+        assert_eq!(output.status.code(), Some(exit_code), "{}", stderr(&output));
+        assert!(took < Duration::from_millis(1500), "{took:?}"); // a second, and a busy machine
+        assert!(output.stdout.is_empty());
+        assert!(entries(&place.registry()).is_empty(), "{:?}", entries(&place.registry()));
+    }
+}
+
+/// A small generator: what varies from kill to kill.
+struct Draws(u64);
+
+impl Draws {
+    fn share(&mut self) -> f64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// When a run was killed.
+#[derive(Debug, Default)]
+struct Tally {
+    before_publishing: usize,
+    /// With some files of the version, but without its manifest.
+    while_publishing: usize,
+    published: usize,
+}
+
+/// Files of the version with the highest number, finished or not; the number counts as one.
+fn progress(versions: &Path) -> (usize, usize) {
+    let folders = entries(versions);
+    let newest = folders.iter().filter_map(|name| name.parse::<u64>().ok()).max();
+    let files = newest.map_or(0, |newest| entries(&versions.join(newest.to_string())).len());
+    (folders.len(), files)
+}
+
+/// Spins, because a sleep is longer than some of the moments aimed at.
+fn spin_until(mut reached: impl FnMut() -> bool, limit: Duration) {
+    let start = Instant::now();
+    while !reached() && start.elapsed() < limit {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn killed_at_any_moment_it_leaves_only_whole_versions() {
+    const KILLS: usize = 220;
+    const N_FILES: usize = 4;
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(40));
+    let fit = || {
+        let mut fit = place.fit(&data);
+        fit.args(["--threads", "1"]).stdout(Stdio::null()).stderr(Stdio::null());
+        fit
+    };
+    let versions = place.registry().join("rents/versions");
+    let start = Instant::now();
+    assert!(fit().status().expect("the binary runs").success());
+    let usual = start.elapsed();
+    let (mut draws, mut tally, mut whole) = (Draws(42), Tally::default(), 1);
+    for kill in 0..KILLS {
+        let (taken, _) = progress(&versions);
+        let mut child = fit().spawn().expect("it starts");
+        // Every fourth kill is at any moment; the others aim at the files being written.
+        if kill % 4 == 0 {
+            spin_until(|| false, usual.mul_f64(draws.share()));
+        } else {
+            let n_files = 1 + (draws.share() * N_FILES as f64) as usize;
+            let reached = || {
+                let (folders, files) = progress(&versions);
+                folders > taken && files >= n_files
+            };
+            spin_until(reached, 10 * usual);
+            spin_until(|| false, Duration::from_micros((draws.share() * 1000.0) as u64));
+        }
+        child.kill().expect("a signal is sent"); // SIGKILL
+        child.wait().expect("it ends");
+        let listed = place.versions();
+        match (listed.len() - whole, progress(&versions).0 - taken) {
+            (0, 0) => tally.before_publishing += 1,
+            (0, _) => tally.while_publishing += 1,
+            _ => tally.published += 1,
+        }
+        whole = listed.len();
+        if let Some((_, newest)) = listed.last() {
+            let verified = place.run(&["verify", &format!("rents@{newest}")]);
+            assert_eq!(verified.status.code(), Some(0), "kill {kill}: {}", stderr(&verified));
+        }
+    }
+    println!("{KILLS} kills: {tally:?}");
+    assert!(tally.while_publishing > KILLS / 20, "the kills miss the window: {tally:?}");
+    for (_, version) in place.versions() {
+        let verified = place.run(&["verify", &format!("rents@{version}")]);
+        assert_eq!(verified.status.code(), Some(0), "{}", stderr(&verified));
+    }
+    let last = fit().status().expect("the binary runs");
+    assert!(last.success(), "a new version is published among the leftovers");
+}

@@ -1,0 +1,11 @@
+//! The binary as people and Jobs use it: arguments in, output, exit code and registry out.
+
+mod helpers;
+
+mod bad_data;
+mod bad_store;
+mod fit;
+mod flags;
+mod killed;
+mod output;
+mod versions;

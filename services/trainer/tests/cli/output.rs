@@ -1,0 +1,82 @@
+//! What is printed, and where.
+
+use std::process::Stdio;
+
+use crate::helpers::{Place, json, rents, stderr, stdout};
+
+#[test]
+fn json_is_one_document_with_everything_a_script_needs() {
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(80));
+    let output = place.fit(&data).args(["--output", "json", "--log", "info"]).output();
+    let summary = json(&output.expect("the binary runs"));
+    let keys: Vec<_> = summary.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "champion",
+            "estimator",
+            "evaluation",
+            "is_champion",
+            "model",
+            "n_features",
+            "n_golden_rows",
+            "n_threads",
+            "path",
+            "provenance",
+            "registry",
+            "target",
+            "version",
+            "warnings",
+        ]
+    );
+    assert_eq!(summary["champion"], 1);
+    let path = std::path::PathBuf::from(summary["path"].as_str().expect("a path"));
+    assert!(path.join("manifest.json").is_file());
+    assert_eq!(summary["evaluation"]["importances"].as_array().map(Vec::len), Some(4));
+}
+
+#[test]
+fn only_the_first_version_becomes_champion_unless_told() {
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(60));
+    let fit =
+        |args: &[&str]| stdout(&place.fit(&data).args(args).output().expect("the binary runs"));
+    assert!(fit(&[]).contains("version 1 is the champion"));
+    let second = fit(&[]);
+    assert!(second.contains("version 1 stays the champion"), "{second}");
+    assert!(second.contains("canopy-trainer promote rents 2 --registry"), "{second}");
+    assert_eq!(place.champion(), Some(1));
+    assert!(fit(&["--promote"]).contains("version 3 is the champion"));
+    assert_eq!(place.champion(), Some(3));
+}
+
+#[test]
+fn warnings_go_to_standard_error() {
+    let place = Place::new();
+    let csv: String = rents(60)
+        .lines()
+        .enumerate()
+        .map(|(i, line)| format!("{line},{}\n", if i == 0 { "country" } else { "DE" }))
+        .collect();
+    let data = place.file("rents.csv", csv);
+    let output = place.fit(&data).output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stderr(&output).contains("the column `country` is `DE` in every row"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(place.versions().len(), 1);
+}
+
+#[test]
+fn survives_a_reader_that_goes_away() {
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(60));
+    let mut child =
+        place.fit(&data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(place.versions().len(), 1);
+}
