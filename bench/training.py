@@ -16,7 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENV = ROOT / "bench" / ".venv"
 OUT = ROOT / "bench" / "out"
-PINNED = ["numpy==2.3.5", "pandas==2.3.3", "safetensors==0.7.0", "scikit-learn==1.7.2"]
+PINNED = ["numpy==2.4.6", "pandas==3.1.1", "safetensors==0.8.0", "scikit-learn==1.9.1"]
 RUNS = 5
 SEED = 42
 CATEGORIES = ["cut", "color", "clarity"]

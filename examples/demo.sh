@@ -10,7 +10,8 @@ folder=.demo
 bin=${CARGO_TARGET_DIR:-target}/release
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+# Shows a command as it could be typed, and runs it.
+run() { printf '$'; for word in "$@"; do case $word in *' '*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac; done; echo; "$@"; }
 
 for tool in cargo curl; do
     command -v "$tool" >/dev/null || { echo "error: $tool is not installed" >&2; exit 1; }
@@ -25,7 +26,7 @@ run cargo build --release --locked -p canopy-trainer -p canopy-inference
 
 say "2. Train on 53,940 diamonds and publish version 1"
 rm -rf "$folder" && mkdir "$folder"
-run "$bin/canopy-trainer" fit --data examples/data/diamonds.csv --target price --model diamonds --registry "$folder/models"
+run "$bin/canopy-trainer" fit --data examples/data/diamonds.csv --target price --model diamonds --registry "$folder/models" --log-format pretty
 
 say "3. Serve it on $url"
 "$bin/canopy-inference" --model diamonds --registry "$folder/models" --listen "127.0.0.1:$port" \
@@ -36,10 +37,10 @@ until curl --silent --fail --output /dev/null "$url/ready"; do
     kill -0 "$server" 2>/dev/null || { echo "error: the server ended:" >&2; cat "$folder/inference.log" >&2; exit 1; }
     sleep 0.05
 done
-run curl --silent --show-error "$url/ready"; echo
+run curl -sS "$url/ready"; echo
 
 say "4. Ask for the price of a diamond"
-run curl --silent --show-error --fail-with-body "$url/predict" --header 'Content-Type: application/json' --data @examples/requests/diamond.json; echo
+run curl -sS --fail-with-body "$url/predict" -H 'Content-Type: application/json' -d @examples/requests/diamond.json; echo
 
 say "5. The first lines of /metrics"
 echo "\$ curl $url/metrics"

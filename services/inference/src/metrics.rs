@@ -100,15 +100,16 @@ impl Series {
                 .features()
                 .iter()
                 .map(|feature| {
-                    WarningCode::ALL.map(|code| {
-                        counter!(
-                            INPUT_WARNINGS,
-                            "model" => model.clone(),
-                            "version" => version.clone(),
-                            "feature" => feature.name.clone(),
-                            "code" => code.as_str()
-                        )
-                    })
+                    let Some(code) = WarningCode::of(feature.dtype) else {
+                        return Counter::noop();
+                    };
+                    counter!(
+                        INPUT_WARNINGS,
+                        "model" => model.clone(),
+                        "version" => version.clone(),
+                        "feature" => feature.name.clone(),
+                        "code" => code.as_str()
+                    )
                 })
                 .collect(),
         })
@@ -121,8 +122,8 @@ pub(crate) struct ModelSeries {
     predictions: Counter,
     duration: Histogram,
     info: Gauge,
-    /// By feature, then by code.
-    warnings: Vec<[Counter; WarningCode::ALL.len()]>,
+    /// By feature: each dtype has one kind of warning.
+    warnings: Vec<Counter>,
 }
 
 impl ModelSeries {
@@ -130,8 +131,8 @@ impl ModelSeries {
     pub(crate) fn record(&self, n_rows: usize, seconds: f64, warnings: &Warnings) {
         self.predictions.increment(n_rows as u64);
         self.duration.record(seconds);
-        for (feature_idx, code, count) in warnings.counts() {
-            self.warnings[feature_idx][code as usize].increment(count);
+        for (feature_idx, count) in warnings.counts() {
+            self.warnings[feature_idx].increment(count);
         }
     }
 

@@ -214,7 +214,7 @@ fn counts_every_warning_and_lists_the_first_hundred() {
     let request = read_csv(&body).expect("unusual, not wrong");
     assert_eq!(request.warnings.listed().len(), Warnings::LISTED);
     let counts: Vec<_> = request.warnings.counts().collect();
-    assert_eq!(counts, [(0, WarningCode::OutOfRange, 150), (1, WarningCode::UnseenCategory, 150)]);
+    assert_eq!(counts, [(0, 150), (1, 150)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{Signature, closest};
+use crate::{Dtype, Signature, closest};
 
 /// The kind of a warning: the stable `code` of the JSON body and a label of the server's counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -15,8 +15,17 @@ pub enum WarningCode {
 }
 
 impl WarningCode {
-    /// All codes, in the order of their discriminants.
+    /// All codes.
     pub const ALL: [Self; 2] = [Self::UnseenCategory, Self::OutOfRange];
+
+    /// The one kind of warning that values of a dtype can get.
+    pub fn of(dtype: Dtype) -> Option<Self> {
+        match dtype {
+            Dtype::Category => Some(Self::UnseenCategory),
+            Dtype::Number | Dtype::Integer => Some(Self::OutOfRange),
+            Dtype::Boolean => None,
+        }
+    }
 
     /// The code as it stands in JSON and in labels.
     pub fn as_str(self) -> &'static str {
@@ -76,8 +85,8 @@ impl Warning {
 #[derive(Debug, Default)]
 pub struct Warnings {
     listed: Vec<Warning>,
-    /// By feature, then by code; empty until the first warning.
-    counts: Vec<[u64; WarningCode::ALL.len()]>,
+    /// By feature; empty until the first warning.
+    counts: Vec<u64>,
     n_total: u64,
 }
 
@@ -87,9 +96,9 @@ impl Warnings {
 
     pub(crate) fn record(&mut self, mut warning: Warning, found: &impl Fn() -> String) {
         if self.counts.len() <= warning.feature_idx {
-            self.counts.resize(warning.feature_idx + 1, [0; WarningCode::ALL.len()]);
+            self.counts.resize(warning.feature_idx + 1, 0);
         }
-        self.counts[warning.feature_idx][warning.code as usize] += 1;
+        self.counts[warning.feature_idx] += 1;
         self.n_total += 1;
         if self.listed.len() < Self::LISTED {
             warning.found = super::error::shortened(&found());
@@ -112,13 +121,8 @@ impl Warnings {
         self.n_total
     }
 
-    /// How many there are of each kind: feature index, code, count; none with a count of 0.
-    pub fn counts(&self) -> impl Iterator<Item = (usize, WarningCode, u64)> + '_ {
-        self.counts.iter().enumerate().flat_map(|(feature_idx, counts)| {
-            WarningCode::ALL
-                .into_iter()
-                .map(move |code| (feature_idx, code, counts[code as usize]))
-                .filter(|(_, _, count)| *count > 0)
-        })
+    /// How many each feature has: its index and the count; none with a count of 0.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.counts.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
 }
