@@ -112,6 +112,15 @@ pub enum DatasetError {
         /// Where the row starts.
         line: u64,
     },
+    /// A quoted cell goes on behind its closing quote: rows or cells may have been joined.
+    #[error(
+        "the row of line {line} has text behind a closing quote; a quote inside a quoted cell is written twice, \
+             and a cell that only begins with one is quoted as a whole"
+    )]
+    StrayQuote {
+        /// Where the row starts.
+        line: u64,
+    },
     /// The file ends inside a quoted cell.
     #[error("a quote opened in the row of line {line} is never closed; the file ends inside it")]
     UnclosedQuote {

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 
+use schema::Quotes;
 use sha2::{Digest, Sha256};
 
 use crate::DatasetError;
@@ -29,7 +30,6 @@ pub(crate) struct Span {
     pub(crate) first_line: u64,
     pub(crate) last_line: u64,
     n_bytes: usize,
-    n_quotes: usize,
 }
 
 pub(crate) struct Lines<'a> {
@@ -45,6 +45,7 @@ pub(crate) struct Lines<'a> {
     line: u64,
     line_ended: bool,
     span: Span,
+    quotes: Quotes,
 }
 
 impl<'a> Lines<'a> {
@@ -61,15 +62,16 @@ impl<'a> Lines<'a> {
             line: 0,
             line_ended: true,
             span: Span::default(),
+            quotes: Quotes::default(),
         }
     }
 
     /// Where the record that just ended stands; the next byte belongs to the next record.
     pub(crate) fn end_record(&mut self) -> Result<Span, DatasetError> {
         let span = std::mem::take(&mut self.span);
-        // A quoted cell that runs over lines to the end of the file swallowed every row after it.
+        // A quoted cell that runs to the end of the file may have swallowed every row after it.
         let at_end = self.exhausted && self.start == self.end;
-        if at_end && span.n_quotes % 2 == 1 && span.last_line > span.first_line {
+        if at_end && self.quotes.finish().is_err() {
             return Err(DatasetError::UnclosedQuote { line: span.first_line });
         }
         Ok(span)
@@ -161,7 +163,9 @@ impl<'a> Lines<'a> {
         }
         self.span.last_line = self.line;
         self.span.n_bytes += chunk.len();
-        self.span.n_quotes += chunk.iter().filter(|&&byte| byte == b'"').count();
+        if self.quotes.feed(chunk).is_err() {
+            return Err(io::Error::other(DatasetError::StrayQuote { line: self.span.first_line }));
+        }
         if self.span.n_bytes > MAX_RECORD_BYTES {
             return Err(io::Error::other(DatasetError::LineTooLong { line: self.span.first_line }));
         }

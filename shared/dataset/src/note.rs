@@ -73,7 +73,7 @@ impl fmt::Display for Note {
             ),
             Self::LargeIntegers { column } => write!(
                 f,
-                "the column `{column}` holds whole numbers beyond ±2^53, which are read as the nearest \
+                "the column `{column}` holds whole numbers of 2^53 and more, which are read as the nearest \
                  64-bit floats; if it is an identifier, leave it out with `--ignore {column}`"
             ),
             Self::ConstantColumn { column, value } => write!(

@@ -2,15 +2,12 @@
 
 use std::collections::HashSet;
 
-use schema::is_missing;
+use schema::{MAX_EXACT_INTEGER, is_missing};
 
 use crate::error::shortened;
 
 /// The greatest length of a category in bytes; what is longer is free text.
 pub const MAX_CATEGORY_BYTES: usize = 1024;
-
-/// Beyond this magnitude neighbouring integers share a 64-bit float: 2^53.
-const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 /// A cell worth telling of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +94,7 @@ impl Column {
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         if digits.bytes().all(|byte| byte.is_ascii_digit()) {
             self.n_integers += 1;
-            self.exceeds_integers |= exceeds_integers(digits, value);
+            self.exceeds_integers |= value.abs() > MAX_EXACT_INTEGER;
         }
     }
 
@@ -132,12 +129,6 @@ fn keep_first(place: &mut Option<Found>, text: &str, line: u64) {
     place.get_or_insert_with(|| Found { value: shortened(text), line });
 }
 
-/// Decided on the digits: 2^53 + 1 reads as 2^53, which is one of those that are exact.
-fn exceeds_integers(digits: &str, value: f64) -> bool {
-    value.abs() > EXACT_INTEGERS
-        || (value.abs() == EXACT_INTEGERS && digits.trim_start_matches('0') != "9007199254740992")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,8 +156,9 @@ mod tests {
     #[test]
     fn tells_exact_integers_from_others() {
         let exceeds = |cell| scanned(&[cell], 10).exceeds_integers;
-        assert!(!exceeds("9007199254740992"));
-        assert!(!exceeds("-9007199254740992"));
+        assert!(!exceeds("9007199254740991"));
+        assert!(!exceeds("-9007199254740991"));
+        assert!(exceeds("9007199254740992"));
         assert!(exceeds("9007199254740993"));
         assert!(exceeds("-9007199254740993"));
         assert!(exceeds("99999999999999999999999"));

@@ -96,7 +96,7 @@ fn notes_what_is_probably_not_meant() {
         [
             "the column `slip` is read as categories although 99 % of its values are numbers: `4O` in line 42 is not",
             "the column `same` is `7` in every row: no model can learn from it",
-            "the column `big` holds whole numbers beyond ±2^53, which are read as the nearest 64-bit floats; \
+            "the column `big` holds whole numbers of 2^53 and more, which are read as the nearest 64-bit floats; \
              if it is an identifier, leave it out with `--ignore big`",
         ]
     );

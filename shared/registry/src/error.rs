@@ -59,6 +59,19 @@ pub enum RegistryError {
     /// The caller gave up; what had been written was removed.
     #[error("publishing was stopped; nothing was published")]
     Cancelled,
+    /// The version is there, but the alias that the first version gets is not.
+    #[error(
+        "version {version} of `{model}` is published, but it could not be made the champion; promote it"
+    )]
+    NotChampion {
+        /// The model.
+        model: String,
+        /// The version.
+        version: u64,
+        /// Why.
+        #[source]
+        source: Box<RegistryError>,
+    },
     /// A version that fails its checks.
     #[error("version {version} of `{model}` is refused")]
     Refused {

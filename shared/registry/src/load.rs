@@ -6,17 +6,16 @@ use model::Pipeline;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use crate::store::file_path;
+use crate::store::{FILES, MANIFEST, file_path};
 use crate::{
     FileRecord, Manifest, ModelName, Refusal, Registry, RegistryError, golden, sha256_hex,
 };
 
-/// The files that every version has beside its manifest.
-const FILES: [&str; 3] = ["golden.json", "report.html", "weights.safetensors"];
-
 /// A version that passed every check.
 #[derive(Debug)]
 pub struct ModelVersion {
+    /// SHA-256 of the manifest, which names every other file: what the version is, whatever its number.
+    pub identity: String,
     /// What it is and where it comes from.
     pub manifest: Manifest,
     /// What answers.
@@ -43,7 +42,7 @@ impl Registry {
     ) -> Result<ModelVersion, RegistryError> {
         let refused =
             |refusal| RegistryError::Refused { model: model.to_string(), version, refusal };
-        let manifest = self.manifest(model, version).await?;
+        let (identity, manifest) = self.identified_manifest(model, version).await?;
         let files = FILES.map(|name| self.file(model, version, name, manifest.files.get(name)));
         let files = try_join_all(files).await.map_err(|fault| match fault {
             Fault::Refused(refusal) => refused(refusal),
@@ -54,7 +53,7 @@ impl Registry {
         let pipeline = Pipeline::from_safetensors(weights, signature)
             .map_err(|error| refused(error.into()))?;
         golden::parity_check(golden, signature, &pipeline).map_err(refused)?;
-        Ok(ModelVersion { manifest, pipeline })
+        Ok(ModelVersion { identity, manifest, pipeline })
     }
 
     /// Reads what a version is, its seal checked, without its other files.
@@ -67,9 +66,31 @@ impl Registry {
         model: &ModelName,
         version: u64,
     ) -> Result<Manifest, RegistryError> {
+        Ok(self.identified_manifest(model, version).await?.1)
+    }
+
+    /// What [`ModelVersion::identity`] would be now; none where there is no such version.
+    ///
+    /// # Errors
+    ///
+    /// Where reading fails.
+    pub async fn identity(
+        &self,
+        model: &ModelName,
+        version: u64,
+    ) -> Result<Option<String>, RegistryError> {
+        let manifest = self.read(&file_path(model, version, MANIFEST)).await?;
+        Ok(manifest.map(|(_, bytes)| sha256_hex(&bytes)))
+    }
+
+    async fn identified_manifest(
+        &self,
+        model: &ModelName,
+        version: u64,
+    ) -> Result<(String, Manifest), RegistryError> {
         let refused =
             |refusal| RegistryError::Refused { model: model.to_string(), version, refusal };
-        let path = file_path(model, version, "manifest.json");
+        let path = file_path(model, version, MANIFEST);
         let Some((_, bytes)) = self.read(&path).await? else {
             let known = self.versions(model).await?;
             return Err(if known.is_empty() {
@@ -83,7 +104,7 @@ impl Registry {
             let (model, version) = (manifest.model.to_string(), manifest.version);
             return Err(refused(Refusal::Elsewhere { model, version }));
         }
-        Ok(manifest)
+        Ok((sha256_hex(&bytes), manifest))
     }
 
     async fn file(

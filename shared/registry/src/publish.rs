@@ -11,7 +11,7 @@ use schema::{Baseline, Evaluation, Signature};
 use tokio_util::sync::CancellationToken;
 
 use crate::manifest::{EstimatorRecord, FORMAT, FileRecord, Manifest, Provenance};
-use crate::store::{file_path, versions_path};
+use crate::store::{FILES, MANIFEST, file_path, versions_path};
 use crate::{CHAMPION, Golden, ModelName, Registry, RegistryError};
 
 /// A folder without a manifest that is older than this was left by a publisher that died.
@@ -58,6 +58,7 @@ impl Registry {
     ///
     /// Where writing fails or `cancelled` is triggered before the manifest is written: then nothing is published,
     /// and what had been written is removed as far as the store allows.
+    /// [`RegistryError::NotChampion`] where the version is published and only its alias is not.
     pub async fn publish(
         &self,
         draft: Draft,
@@ -86,12 +87,17 @@ impl Registry {
             files: records,
         };
         let manifest = Bytes::from(manifest.to_sealed_json());
-        let rest = files.into_iter().skip(1).chain([("manifest.json", manifest)]);
+        let rest = files.into_iter().skip(1).chain([(MANIFEST, manifest)]);
         if let Err(error) = self.write_all(&model, version, rest, cancelled).await {
             self.remove(&model, version).await;
             return Err(error);
         }
-        let is_champion = self.put_alias(&model, CHAMPION, version, PutMode::Create).await?;
+        let champion = self.put_alias(&model, CHAMPION, version, PutMode::Create).await;
+        let is_champion = champion.map_err(|source| RegistryError::NotChampion {
+            model: model.to_string(),
+            version,
+            source: Box::new(source),
+        })?;
         Ok(Published { version, is_champion })
     }
 
@@ -136,6 +142,9 @@ impl Registry {
             if cancelled.is_cancelled() {
                 return Err(RegistryError::Cancelled);
             }
+            if name == MANIFEST {
+                self.all_there(model, version).await?;
+            }
             let path = file_path(model, version, name);
             self.store
                 .put_opts(&path, bytes.into(), PutMode::Create.into())
@@ -145,13 +154,25 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes half versions that a dead publisher left. A failure only leaves them for the next time.
+    /// A publisher with another clock may have taken this one for dead: then its files are gone.
+    async fn all_there(&self, model: &ModelName, version: u64) -> Result<(), RegistryError> {
+        for name in FILES {
+            let path = file_path(model, version, name);
+            self.store.head(&path).await.map_err(|error| self.failed("finding", &path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a dead publisher left. A failure only leaves it for the next time.
     async fn sweep(&self, model: &ModelName, now: u64) {
+        if let Some(folder) = self.folder() {
+            sweep_staged(&folder.join(model.as_str()), now);
+        }
         let Ok(numbers) = self.numbers(model).await else {
             return;
         };
         for version in numbers {
-            let manifest = file_path(model, version, "manifest.json");
+            let manifest = file_path(model, version, MANIFEST);
             if matches!(self.exists(&manifest).await, Ok(false))
                 && self.is_stale(model, version, now).await
             {
@@ -168,7 +189,7 @@ impl Registry {
             let Ok(file) = file else { return false };
             newest = newest.max(u64::try_from(file.last_modified.timestamp()).unwrap_or(0));
         }
-        newest != 0 && newest.saturating_add(STALE_AFTER.as_secs()) < now
+        newest != 0 && is_old(newest, now)
     }
 
     /// Removes a version that was never published. Whole ones are never removed here: callers own the number.
@@ -181,6 +202,36 @@ impl Registry {
             }
         }
     }
+}
+
+/// Removes the files that the store writes under another name, `…#1`, before it puts them in their place.
+fn sweep_staged(folder: &std::path::Path, now: u64) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep_staged(&path, now);
+        } else if is_staged(&path) && modified(&entry).is_some_and(|then| is_old(then, now)) {
+            // As above: what cannot be removed is left for the next time.
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+fn is_staged(path: &std::path::Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    name.as_deref().and_then(|name| name.rsplit_once('#')).is_some_and(|(_, number)| {
+        !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+fn modified(entry: &std::fs::DirEntry) -> Option<u64> {
+    let modified = entry.metadata().ok()?.modified().ok()?;
+    modified.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs())
+}
+
+fn is_old(modified: u64, now: u64) -> bool {
+    modified.saturating_add(STALE_AFTER.as_secs()) < now
 }
 
 fn version_path(model: &ModelName, version: u64) -> Path {

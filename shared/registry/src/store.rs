@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ModelName, RegistryError};
 
+pub(crate) const MANIFEST: &str = "manifest.json";
+/// The files that every version has beside its manifest.
+pub(crate) const FILES: [&str; 3] = ["golden.json", "report.html", "weights.safetensors"];
+
 /// The alias of the version that is served.
 pub const CHAMPION: &str = "champion";
 
@@ -19,6 +23,7 @@ pub const CHAMPION: &str = "champion";
 pub struct Registry {
     pub(crate) store: Arc<dyn ObjectStore>,
     location: String,
+    is_folder: bool,
 }
 
 impl fmt::Debug for Registry {
@@ -54,7 +59,7 @@ impl Registry {
             .map_err(|error| refuse(&error.to_string()))?
             .with_automatic_cleanup(true) // a removed half version leaves no empty folder
             .with_fsync(true); // the manifest must not reach the disk before what it names
-        Ok(Self::over(Arc::new(store), location))
+        Ok(Self { store: Arc::new(store), location: location.to_owned(), is_folder: true })
     }
 
     /// Opens a registry to write to it; a folder is made where there is none.
@@ -74,7 +79,12 @@ impl Registry {
 
     /// A registry over any object store; `location` is what messages call it.
     pub fn over(store: Arc<dyn ObjectStore>, location: &str) -> Self {
-        Self { store, location: location.to_owned() }
+        Self { store, location: location.to_owned(), is_folder: false }
+    }
+
+    /// The folder it is, where it is one.
+    pub(crate) fn folder(&self) -> Option<&FsPath> {
+        self.is_folder.then(|| FsPath::new(&self.location))
     }
 
     /// Where it is, as it was given.
@@ -108,7 +118,7 @@ impl Registry {
     pub async fn versions(&self, model: &ModelName) -> Result<Vec<u64>, RegistryError> {
         let mut versions = Vec::new();
         for version in self.numbers(model).await? {
-            if self.exists(&file_path(model, version, "manifest.json")).await? {
+            if self.exists(&file_path(model, version, MANIFEST)).await? {
                 versions.push(version);
             }
         }
@@ -177,7 +187,11 @@ impl Registry {
     /// The numbers that are taken, by whole versions or half ones, ascending.
     pub(crate) async fn numbers(&self, model: &ModelName) -> Result<Vec<u64>, RegistryError> {
         let folders = self.folders(&versions_path(model)).await?;
-        let mut numbers: Vec<u64> = folders.iter().filter_map(|name| name.parse().ok()).collect();
+        let number = |name: &String| {
+            // Only as it would be written: `01` is nobody's.
+            name.parse::<u64>().ok().filter(|number| number.to_string() == *name)
+        };
+        let mut numbers: Vec<u64> = folders.iter().filter_map(number).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }

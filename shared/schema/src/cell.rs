@@ -31,11 +31,8 @@ pub fn parse_cell(feature: &Feature, cell: &str) -> Cell {
     match feature.dtype {
         Dtype::Number | Dtype::Integer => match text.parse::<f64>() {
             Ok(value) if !value.is_finite() => Cell::NotFinite,
-            Ok(value) if feature.dtype == Dtype::Integer && value.fract() != 0.0 => {
-                Cell::Unreadable
-            }
-            Ok(value) => Cell::Value(value),
-            Err(_) => Cell::Unreadable,
+            Ok(value) if feature.dtype.takes_number(value) => Cell::Value(value),
+            Ok(_) | Err(_) => Cell::Unreadable,
         },
         Dtype::Boolean => match text {
             "true" | "True" | "TRUE" => Cell::Value(1.0),
@@ -70,6 +67,8 @@ mod tests {
             (Dtype::Number, "null", Cell::Missing),
             (Dtype::Integer, "3.0", Cell::Value(3.0)),
             (Dtype::Integer, "3.5", Cell::Unreadable),
+            (Dtype::Integer, "-9007199254740991", Cell::Value(-9_007_199_254_740_991.0)),
+            (Dtype::Integer, "9007199254740993", Cell::Unreadable),
             (Dtype::Boolean, "True", Cell::Value(1.0)),
             (Dtype::Boolean, "yes", Cell::Unreadable),
             (Dtype::Category, "b", Cell::Value(1.0)),

@@ -29,6 +29,20 @@ impl fmt::Display for Dtype {
     }
 }
 
+/// 2⁵³ − 1: up to this size, a 64-bit float stands for one whole number only; an integer feature takes no larger ones.
+pub const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+impl Dtype {
+    /// Says whether a finite number can be a value of this dtype.
+    pub(crate) fn takes_number(self, value: f64) -> bool {
+        match self {
+            Self::Number => true,
+            Self::Integer => value.fract() == 0.0 && value.abs() <= MAX_EXACT_INTEGER,
+            Self::Boolean | Self::Category => false,
+        }
+    }
+}
+
 /// The least and the greatest value that training saw, both finite.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Range {

@@ -3,6 +3,7 @@
 mod baseline;
 mod cell;
 mod feature;
+mod quotes;
 mod request;
 mod response;
 mod rows;
@@ -12,7 +13,8 @@ mod suggestion;
 
 pub use baseline::{Baseline, Distribution, FeatureBaseline};
 pub use cell::{Cell, is_missing, parse_cell};
-pub use feature::{Dtype, Feature, Output, Range};
+pub use feature::{Dtype, Feature, MAX_EXACT_INTEGER, Output, Range};
+pub use quotes::{QuoteFault, Quotes};
 pub use request::{
     Form, Nulls, ReadOptions, Request, RequestError, UnknownFeatures, Warning, WarningCode,
     Warnings,

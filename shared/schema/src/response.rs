@@ -36,8 +36,10 @@ impl Serialize for Response<'_> {
         map.serialize_entry("version", &self.version)?;
         map.serialize_entry("request_id", self.request_id)?;
         if !self.warnings.is_empty() {
-            let listed: Vec<_> =
-                self.warnings.listed().iter().map(|w| w.describe(self.signature)).collect();
+            let listed = self.warnings.listed().iter().enumerate();
+            let listed: Vec<_> = listed
+                .map(|(idx, warning)| warning.describe(self.signature, idx < Warnings::WITH_HINTS))
+                .collect();
             map.serialize_entry("warnings", &listed)?;
             map.serialize_entry("n_warnings", &self.warnings.n_total())?;
         }

@@ -106,7 +106,7 @@ async fn a_copied_folder_is_refused() {
 
 #[tokio::test]
 async fn a_model_that_answers_otherwise_than_its_library_fails_the_parity_check() {
-    // However small the target's unit is: the tolerance is relative.
+    // However small the target's unit is, or this row's beside the others: the tolerance is relative.
     let registry = Registry::over(Arc::new(InMemory::new()), "memory");
     let mut wrong = draft("tiny", 1e-12);
     wrong.golden.predictions[1] *= 1.0 + 1e-8;

@@ -11,7 +11,7 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use registry::{ModelName, Registry};
+use registry::{CHAMPION, ModelName, Registry};
 use testkit::draft;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +74,21 @@ impl ObjectStore for Failing {
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.memory.copy_opts(from, to, options).await
     }
+}
+
+#[tokio::test]
+async fn a_failed_alias_leaves_a_version_and_says_so() {
+    let model: ModelName = "diamonds".parse().expect("a valid name");
+    let store = Arc::new(Failing { memory: InMemory::new(), writes_left: AtomicUsize::new(4) });
+    let registry = Registry::over(store, "failing");
+    let never = CancellationToken::new();
+    let error = registry.publish(draft("diamonds", 1.0), 0, &never).await.expect_err("full");
+    assert_eq!(
+        error.to_string(),
+        "version 1 of `diamonds` is published, but it could not be made the champion; promote it"
+    );
+    assert_eq!(registry.versions(&model).await.expect("listed"), [1]);
+    assert_eq!(registry.alias(&model, CHAMPION).await.expect("looked up"), None);
 }
 
 #[tokio::test]

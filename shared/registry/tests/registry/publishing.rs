@@ -80,6 +80,13 @@ async fn a_folder_without_a_manifest_is_no_version() {
     assert_eq!(temp.registry.versions(&diamonds()).await.expect("listed"), [0; 0]);
     assert_eq!(temp.registry.models().await.expect("listed"), []);
 
+    // Nor is a number written in another way, or a file that was never put in its place.
+    let half = temp.file("diamonds", 1, "manifest.json#1");
+    std::fs::write(&half, "half").expect("written");
+    std::fs::create_dir(temp.file("diamonds", 1, "../01")).expect("made");
+    std::fs::write(temp.file("diamonds", 1, "../01/manifest.json"), "{}").expect("written");
+    assert_eq!(temp.registry.versions(&diamonds()).await.expect("listed"), [0; 0]);
+
     // Its number is not given again while its files are there,
     assert_eq!(publish(&temp.registry, 1.0).await.version, 2);
     assert!(temp.file("diamonds", 1, "weights.safetensors").exists());
@@ -89,6 +96,7 @@ async fn a_folder_without_a_manifest_is_no_version() {
     let never = CancellationToken::new();
     temp.registry.publish(draft("diamonds", 1.0), later, &never).await.expect("published");
     assert!(!temp.file("diamonds", 1, "weights.safetensors").exists());
+    assert!(!half.exists());
     assert_eq!(temp.registry.versions(&diamonds()).await.expect("listed"), [2, 3]);
 }
 

@@ -2,13 +2,18 @@
 
 use super::error::shortened;
 use super::{Filling, Form, ReadOptions, Request, RequestError, UnknownFeatures};
-use crate::{Signature, parse_cell};
+use crate::{QuoteFault, Quotes, Signature, parse_cell};
+
+/// Far more than a model has features; each takes memory, whether it is a feature or not.
+const MAX_COLUMNS: usize = 100_000;
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
 pub(super) fn read(
     signature: &Signature,
     body: &[u8],
     options: ReadOptions,
 ) -> Result<Request, RequestError> {
+    check_quotes(body)?;
     let mut filling = Filling::new(signature, options);
     let mut csv = csv::ReaderBuilder::new().from_reader(body);
     let columns = columns(&mut filling, csv.headers().map_err(invalid)?)?;
@@ -34,11 +39,16 @@ fn columns(
     filling: &mut Filling<'_>,
     header: &csv::StringRecord,
 ) -> Result<Vec<Option<usize>>, RequestError> {
+    if header.len() > MAX_COLUMNS {
+        let reason = format!("the header has more than {MAX_COLUMNS} columns");
+        return Err(RequestError::InvalidCsv { reason });
+    }
     let mut columns = Vec::with_capacity(header.len());
+    let mut is_there = vec![false; filling.signature.n_features()];
     for (hint, name) in header.iter().map(str::trim).enumerate() {
         let feature_idx = filling.signature.index_of(name, hint);
         if let Some(feature_idx) = feature_idx {
-            if columns.contains(&Some(feature_idx)) {
+            if std::mem::replace(&mut is_there[feature_idx], true) {
                 return Err(RequestError::DuplicateFeature { row: None, feature: name.to_owned() });
             }
         } else if filling.options.unknown_features == UnknownFeatures::Reject {
@@ -46,16 +56,26 @@ fn columns(
         }
         columns.push(feature_idx);
     }
-    for (feature_idx, feature) in filling.signature.features().iter().enumerate() {
-        if !columns.contains(&Some(feature_idx)) {
-            return Err(RequestError::MissingFeature {
-                row: None,
-                feature: feature.name.clone(),
-                expected: feature.expected(),
-            });
+    match is_there.iter().position(|is_there| !is_there) {
+        Some(feature_idx) => {
+            let feature = filling.feature(feature_idx);
+            let (feature, expected) = (feature.name.clone(), feature.expected());
+            Err(RequestError::MissingFeature { row: None, feature, expected })
         }
+        None => Ok(columns),
     }
-    Ok(columns)
+}
+
+/// A stray quote would join cells or rows: rows would go missing, or their values change places.
+fn check_quotes(body: &[u8]) -> Result<(), RequestError> {
+    let body = body.strip_prefix(BOM).unwrap_or(body);
+    let mut quotes = Quotes::default();
+    let invalid = |at: usize, fault: QuoteFault| {
+        let line = 1 + body[..at].iter().filter(|&&byte| byte == b'\n').count();
+        RequestError::InvalidCsv { reason: format!("{fault} in line {line}") }
+    };
+    quotes.feed(body).map_err(|(at, fault)| invalid(at, fault))?;
+    quotes.finish().map_err(|fault| invalid(body.len(), fault))
 }
 
 fn invalid(error: csv::Error) -> RequestError {

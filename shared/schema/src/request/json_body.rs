@@ -11,6 +11,8 @@ use crate::{Cell, Dtype, Signature, closest};
 
 const TOP_LEVEL: &str = "an object with `features` (one row) or `instances` (a list of rows)";
 const ROW: &str = "an object of features, or an array of values in signature order";
+/// Some editors and PowerShell put one in front; RFC 8259 lets a reader ignore it.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 const FIELDS: [&str; 2] = ["features", "instances"];
 
 pub(super) fn read(
@@ -19,6 +21,7 @@ pub(super) fn read(
     options: ReadOptions,
 ) -> Result<Request, RequestError> {
     let mut reader = Reader { filling: Filling::new(signature, options), error: None, at: None };
+    let body = body.strip_prefix(BOM).unwrap_or(body);
     let mut json = serde_json::Deserializer::from_slice(body);
     let form = TopLevel(&mut reader).deserialize(&mut json).and_then(|form| {
         json.end()?;
@@ -258,9 +261,10 @@ impl Value<'_, '_> {
         reader.filling.set(feature_idx, cell, found).map_err(|error| reader.fail(error))
     }
 
-    fn number<E: de::Error>(self, value: f64) -> Result<(), E> {
+    /// `found` is the number as it was sent: an integer may not be exact as a float.
+    fn number<E: de::Error>(self, value: f64, found: impl ToString) -> Result<(), E> {
         let cell = number_cell(self.0.filling.feature(self.1), value);
-        self.set(cell, || value.to_string())
+        self.set(cell, || found.to_string())
     }
 }
 
@@ -272,15 +276,15 @@ impl<'de> Visitor<'de> for Value<'_, '_> {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
-        self.number(value)
+        self.number(value, value)
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
-        self.number(value as f64)
+        self.number(value as f64, value)
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
-        self.number(value as f64)
+        self.number(value as f64, value)
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {

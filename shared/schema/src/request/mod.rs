@@ -11,7 +11,7 @@ mod warning;
 pub use error::RequestError;
 pub use warning::{Warning, WarningCode, Warnings};
 
-use crate::{Cell, Dtype, Feature, Rows, Signature};
+use crate::{Cell, Feature, Rows, Signature};
 
 /// What happens to a feature that the signature does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -207,11 +207,7 @@ impl<'a> Filling<'a> {
 
 /// The cell that a JSON number is, for a feature of this dtype.
 fn number_cell(feature: &Feature, value: f64) -> Cell {
-    match feature.dtype {
-        Dtype::Number => Cell::Value(value),
-        Dtype::Integer if value.fract() == 0.0 => Cell::Value(value),
-        Dtype::Integer | Dtype::Boolean | Dtype::Category => Cell::Unreadable,
-    }
+    if feature.dtype.takes_number(value) { Cell::Value(value) } else { Cell::Unreadable }
 }
 
 #[cfg(test)]

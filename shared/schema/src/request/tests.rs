@@ -34,6 +34,7 @@ fn reads_every_form_into_the_same_row() {
         r#"{"features":{"lab":true,"grade":3.0,"cut":"Ide\u0061l","c\u0061rat":9e-1}}"#,
         r#"{"instances":[{"cut":"Ideal","carat":0.9,"lab":true,"grade":3}]}"#,
         r#"{"instances":[[0.9,"Ideal",3,true]]}"#,
+        "\u{feff}{\"instances\":[[0.9,\"Ideal\",3,true]]}",
     ];
     for body in bodies {
         assert_eq!(read(body).expect(body).rows.row(0), ROW, "{body}");
@@ -111,6 +112,10 @@ fn refuses_what_does_not_fit_with_row_feature_and_expectation() {
             r#"{"features":{"grade":3.5}}"#,
             "feature `grade` in row 0 is 3.5; expected an integer, or null",
         ),
+        (
+            r#"{"features":{"grade":9007199254740993}}"#,
+            "feature `grade` in row 0 is 9007199254740993; expected an integer, or null",
+        ),
         (r#"{"features":{"lab":1}}"#, "feature `lab` in row 0 is 1; expected true or false"),
         (
             r#"{"features":{"cut":2}}"#,
@@ -152,6 +157,27 @@ fn refuses_csv_that_does_not_fit() {
     ];
     for (body, message) in cases {
         assert_eq!(read_csv(body).expect_err(body).to_string(), message, "{body:?}");
+    }
+    // Each of these would join rows or cells, were quotes read leniently.
+    let header = "carat,cut,grade,lab\n";
+    let strays = [
+        (
+            "0.9,\"Ideal,3,true\n0.3,\"Fair\",3,true\n",
+            "the body is not CSV: text follows a closing quote; a quote inside a quoted cell is written twice in line 3",
+        ),
+        (
+            "0.9,\"Ide\"al,3,true\n",
+            "the body is not CSV: text follows a closing quote; a quote inside a quoted cell is written twice in line 2",
+        ),
+        ("0.9,Ideal,3,\"true", "the body is not CSV: a quote is left open in line 2"),
+    ];
+    for (rows, message) in strays {
+        let body = header.to_owned() + rows;
+        assert_eq!(read_csv(&body).expect_err(rows).to_string(), message, "{rows:?}");
+        let ignoring =
+            ReadOptions { unknown_features: UnknownFeatures::Ignore, ..ReadOptions::default() };
+        let body = format!("note,{header}\"bad,{rows}");
+        signature().read_csv(body.as_bytes(), ignoring).expect_err(rows);
     }
     let not_utf8 = b"carat,cut,grade,lab\n0.9,\xff,3,true\n";
     let error = signature().read_csv(not_utf8, ReadOptions::default()).expect_err("not UTF-8");

@@ -62,12 +62,14 @@ impl Warning {
         Self { row, feature_idx, code, found: String::new() }
     }
 
-    pub(crate) fn describe<'a>(&self, signature: &'a Signature) -> Described<'a> {
+    /// Puts it into words; `hints` says whether to look for what was meant, which takes time.
+    pub(crate) fn describe<'a>(&self, signature: &'a Signature, hints: bool) -> Described<'a> {
         let feature = &signature.features()[self.feature_idx];
         let found = &self.found;
         let message = match (self.code, feature.range) {
             (WarningCode::UnseenCategory, _) => {
-                let meant = closest(found, feature.categories.iter().map(String::as_str));
+                let categories = feature.categories.iter().map(String::as_str);
+                let meant = if hints { closest(found, categories) } else { None };
                 let hint = meant.map(|m| format!("; did you mean `{m}`?")).unwrap_or_default();
                 format!("`{found}` was not seen in training and is treated as missing{hint}")
             }
@@ -110,6 +112,9 @@ impl Warnings {
     pub fn is_empty(&self) -> bool {
         self.n_total == 0
     }
+
+    /// How many of the listed ones say what was probably meant.
+    pub(crate) const WITH_HINTS: usize = 3;
 
     /// The first hundred.
     pub fn listed(&self) -> &[Warning] {
