@@ -2,6 +2,8 @@
 # The main job on real data: build, train, serve, predict. `make demo` runs it.
 # DEMO_EXIT=1 shuts the server down again; DEMO_PORT is the port (8000).
 set -euo pipefail
+# Settings of the shell it is started from are not meant for the demo.
+for variable in ${!CANOPY_*}; do unset "$variable"; done
 cd "$(dirname "$0")/.."
 
 port=${DEMO_PORT:-8000}
@@ -33,10 +35,16 @@ say "3. Serve it on $url"
     --allow-anonymous --drain-delay 0s >"$folder/inference.log" 2>&1 &
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
-until curl --silent --fail --output /dev/null "$url/ready"; do
-    kill -0 "$server" 2>/dev/null || { echo "error: the server ended:" >&2; cat "$folder/inference.log" >&2; exit 1; }
+for _ in $(seq 200); do # ten seconds: it takes milliseconds
+    curl --silent --fail --output /dev/null "$url/ready" && break
+    kill -0 "$server" 2>/dev/null || break
     sleep 0.05
 done
+if ! curl --silent --fail --output /dev/null "$url/ready"; then
+    echo "error: the server is not ready; its log ($folder/inference.log):" >&2
+    cat "$folder/inference.log" >&2
+    exit 1
+fi
 run curl -sS "$url/ready"; echo
 
 say "4. Ask for the price of a diamond"

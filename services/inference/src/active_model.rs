@@ -12,10 +12,14 @@ use crate::openapi;
 /// A verified version and what goes with it.
 #[derive(Debug)]
 pub(crate) struct ActiveModel {
+    /// What the version is, whatever its number (see `registry::ModelVersion`).
+    pub(crate) identity: String,
     /// What it is and where it comes from.
     pub(crate) manifest: Manifest,
     /// What answers.
     pub(crate) pipeline: Pipeline,
+    /// Steps that one row takes (see `Pipeline::work_per_row`).
+    pub(crate) work_per_row: usize,
     /// Its time series.
     pub(crate) series: ModelSeries,
     /// The body of `GET /model`.
@@ -30,8 +34,10 @@ impl ActiveModel {
         series: &Series,
         unknown_features: UnknownFeatures,
     ) -> Self {
-        let ModelVersion { manifest, pipeline } = version;
+        let ModelVersion { identity, manifest, pipeline } = version;
         Self {
+            identity,
+            work_per_row: pipeline.work_per_row(),
             series: series.of_model(&manifest),
             description: description(&manifest).into(),
             openapi: openapi::document(Some(&manifest), unknown_features).to_string().into(),

@@ -25,7 +25,8 @@ use crate::metrics::Series;
 use crate::routes::{docs, model, openapi, predict};
 
 /// Every route, as the label `route` has it.
-const ROUTES: [&str; 9] = [
+const ROUTES: [&str; 10] = [
+    "/",
     "/health",
     "/ready",
     "/metrics",
@@ -47,7 +48,7 @@ pub(crate) struct App {
     pub(crate) exporter: Exporter,
     pub(crate) series: Series,
     /// Turns at computing large requests: as many as there are cores, so that small ones find one free.
-    pub(crate) batch_turns: Semaphore,
+    pub(crate) batch_turns: Arc<Semaphore>,
 }
 
 impl App {
@@ -59,7 +60,7 @@ impl App {
             active_model: ArcSwapOption::empty(),
             readiness: Readiness::new(),
             exporter,
-            batch_turns: Semaphore::new(cores),
+            batch_turns: Arc::new(Semaphore::new(cores)),
             config,
         }
     }
@@ -89,6 +90,7 @@ pub(crate) fn router(app: &AppState, authenticator: Arc<Authenticator>) -> Route
 
     let mut routes = Router::new()
         .merge(behind_key)
+        .route("/", get(docs::here))
         .route("/openapi.json", get(openapi::openapi))
         .route("/docs", get(docs::page))
         .route("/docs/docs.css", get(docs::style))

@@ -4,10 +4,15 @@ use clap::Parser;
 use inference::{Config, Server};
 use service_kit::telemetry::{self, Sink};
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let _telemetry = telemetry::init(&config.telemetry, Sink::Stdout)?;
-    let server = Server::bind(config).await?;
-    server.run_until(service_kit::shutdown::signal()).await
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(async {
+        let server = Server::bind(config).await?;
+        server.run_until(service_kit::shutdown::signal()).await
+    });
+    // Without waiting for a read of the registry that hangs: everybody has been answered.
+    runtime.shutdown_background();
+    result
 }

@@ -26,9 +26,17 @@ pub(crate) struct RegistryWatcher {
 
 /// A version that failed its checks: not to be tried again at every poll.
 struct Refused {
-    version: u64,
+    identity: String,
+    reason: String,
     retry_at: Instant,
     wait: Duration,
+}
+
+/// A version that is to be loaded.
+struct Candidate {
+    registry: Registry,
+    version: u64,
+    identity: String,
 }
 
 impl RegistryWatcher {
@@ -51,31 +59,45 @@ impl RegistryWatcher {
 
     /// Makes the champion the active version; an error says in words what is waited for.
     async fn poll(&mut self) -> Result<(), String> {
-        let source = &self.app.config.source;
-        let registry = Registry::open(&source.registry).map_err(|error| chain(&error))?;
-        let champion = registry.alias(&source.model, CHAMPION).await;
-        let Some(version) = champion.map_err(|error| chain(&error))? else {
-            return Err(format!(
-                "model `{}` has no champion in {} yet",
-                source.model, source.registry
-            ));
-        };
-        let is_active =
-            self.app.active_model.load().as_ref().is_some_and(|m| m.version() == version);
-        if is_active {
+        let candidate = self.champion().await?;
+        if self.is_active(&candidate) {
             self.refused = None;
             return Ok(());
         }
         match &self.refused {
-            Some(refused) if refused.version == version && Instant::now() < refused.retry_at => {
-                // Said when it was refused.
-                Err(self.complaint.clone())
+            Some(refused)
+                if refused.identity == candidate.identity && Instant::now() < refused.retry_at =>
+            {
+                Err(refused.reason.clone())
             }
-            _ => self.load(registry, version).await,
+            _ => self.load(candidate).await,
         }
     }
 
-    async fn load(&mut self, registry: Registry, version: u64) -> Result<(), String> {
+    async fn champion(&self) -> Result<Candidate, String> {
+        let source = &self.app.config.source;
+        let (model, location) = (&source.model, source.registry.clone());
+        // A mount that hangs must not hold up a thread that answers.
+        let opened = tokio::task::spawn_blocking(move || Registry::open(&location)).await;
+        let registry = opened.map_err(|error| chain(&error))?.map_err(|error| chain(&error))?;
+        let version = registry.alias(model, CHAMPION).await.map_err(|error| chain(&error))?;
+        let version = version
+            .ok_or_else(|| format!("model `{model}` has no champion in {} yet", source.registry))?;
+        let identity = registry.identity(model, version).await.map_err(|error| chain(&error))?;
+        let identity = identity.ok_or_else(|| {
+            format!("the champion of `{model}` is version {version}, which is not there")
+        })?;
+        Ok(Candidate { registry, version, identity })
+    }
+
+    /// A number alone does not say which version it is: a registry may have been made anew.
+    fn is_active(&self, candidate: &Candidate) -> bool {
+        let active = self.app.active_model.load();
+        active.as_ref().is_some_and(|active| active.identity == candidate.identity)
+    }
+
+    async fn load(&mut self, candidate: Candidate) -> Result<(), String> {
+        let Candidate { registry, version, identity } = candidate;
         let started = Instant::now();
         let model = self.app.config.source.model.clone();
         // Hashing and parsing must not hold up the threads that answer.
@@ -86,8 +108,8 @@ impl RegistryWatcher {
                 self.activate(loaded, started.elapsed());
                 Ok(())
             }
-            Ok(Err(error)) => Err(self.refuse(version, &error)),
-            Err(panicked) => Err(format!("loading version {version} panicked: {panicked}")),
+            Ok(Err(error)) => Err(self.refuse(identity, &error)),
+            Err(panicked) => Err(format!("loading version {version} failed: {panicked}")),
         }
     }
 
@@ -115,18 +137,23 @@ impl RegistryWatcher {
         );
     }
 
-    fn refuse(&mut self, version: u64, error: &RegistryError) -> String {
+    fn refuse(&mut self, identity: String, error: &RegistryError) -> String {
         let is_refused = matches!(error, RegistryError::Refused { .. });
         let outcome = if is_refused { LoadOutcome::Refused } else { LoadOutcome::Failed };
         self.app.series.count_load(outcome);
         let wait = match &self.refused {
-            Some(refused) if refused.version == version => (refused.wait * 2).min(LAST_RETRY),
+            Some(refused) if refused.identity == identity => (refused.wait * 2).min(LAST_RETRY),
             _ => FIRST_RETRY,
         };
+        let reason = chain(error);
         // What cannot be read may be back at the next poll; what is damaged will hardly mend itself.
-        self.refused =
-            is_refused.then(|| Refused { version, retry_at: Instant::now() + wait, wait });
-        chain(error)
+        self.refused = is_refused.then(|| Refused {
+            identity,
+            reason: reason.clone(),
+            retry_at: Instant::now() + wait,
+            wait,
+        });
+        reason
     }
 
     fn complain(&mut self, reason: String) {

@@ -15,7 +15,7 @@ struct Process {
     child: Child,
     stdout: BufReader<ChildStdout>,
     port: u16,
-    _temp: TempRegistry,
+    temp: TempRegistry,
 }
 
 impl Process {
@@ -33,7 +33,7 @@ impl Process {
             .spawn()
             .expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let process = Self { child, stdout, port, _temp: temp };
+        let process = Self { child, stdout, port, temp };
         process.eventually(|| process.status("GET /ready") == Some(200), "it is ready");
         process
     }
@@ -139,6 +139,19 @@ async fn sigterm_drains_and_exits_with_0() {
     process.signal("-TERM");
     process.eventually(|| process.status("GET /ready") == Some(503), "/ready turns 503");
     assert_eq!(process.predict(), Some(200), "requests are answered while it drains");
+    assert_eq!(process.wait().code(), Some(0));
+}
+
+#[tokio::test]
+async fn sigint_exits_with_0_though_the_registry_hangs() {
+    let mut process = Process::start(&["--drain-delay=0s", "--registry-poll-interval=10ms"]).await;
+    // A read of a pipe that nobody writes to never ends, as on a mount that is gone.
+    let alias = format!("{}/diamonds/aliases/champion.json", process.temp.location());
+    std::fs::remove_file(&alias).expect("removed");
+    assert!(Command::new("mkfifo").arg(&alias).status().expect("mkfifo runs").success());
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(process.predict(), Some(200), "it goes on answering");
+    process.signal("-INT");
     assert_eq!(process.wait().code(), Some(0));
 }
 

@@ -1,12 +1,17 @@
 //! `GET /docs`: a page that shows `/openapi.json` and calls `/predict`. All of it is in the binary.
 
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 
 /// The page loads nothing from elsewhere and calls nobody but this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
+
+/// `GET /`: a person who types the bare address finds the page.
+pub(crate) async fn here() -> Redirect {
+    Redirect::temporary("/docs")
+}
 
 pub(crate) async fn page() -> impl IntoResponse {
     asset("text/html; charset=utf-8", include_str!("../docs/index.html"))

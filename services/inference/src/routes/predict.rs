@@ -20,10 +20,12 @@ use crate::error::PredictError;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Bodies from this size on are computed beside the threads that answer.
+/// Bodies from this size on are read beside the threads that answer.
 const LARGE_BODY_BYTES: usize = 32 * 1024;
-/// Rows between two looks at whether the caller is still there.
-const CHUNK_ROWS: usize = 1024;
+/// Predictions of more steps than this, about a millisecond, are computed there as well.
+const LARGE_WORK: usize = 100_000;
+/// Steps between two looks at whether the caller is still there.
+const CHUNK_WORK: usize = 10_000_000;
 
 pub(crate) async fn predict(
     State(app): State<AppState>,
@@ -39,19 +41,21 @@ pub(crate) async fn predict(
         Format::Multipart { boundary } => csv_of_form(bytes, boundary).await?,
         Format::Json | Format::Csv => bytes,
     };
-    let job = Job {
-        options: ReadOptions {
-            unknown_features: app.config.requests.unknown_features.into(),
-            nulls: Nulls::BySignature,
-        },
-        model,
-        format,
-        bytes,
-        facts,
-        abandoned: CancellationToken::new(),
+    let options = ReadOptions {
+        unknown_features: app.config.requests.unknown_features.into(),
+        nulls: Nulls::BySignature,
     };
-    let json =
-        if job.bytes.len() < LARGE_BODY_BYTES { job.run()? } else { run_large(&app, job).await? };
+    let job = Job { model, options, format, facts, abandoned: CancellationToken::new() };
+    let json = if bytes.len() < LARGE_BODY_BYTES {
+        let request = job.read(&bytes)?;
+        if job.work(&request) < LARGE_WORK {
+            job.answer(&request)?
+        } else {
+            aside(&app, job, move |job| job.answer(&request)).await?
+        }
+    } else {
+        aside(&app, job, move |job| job.answer(&job.read(&bytes)?)).await?
+    };
     Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
 }
 
@@ -60,10 +64,18 @@ fn max_body_bytes(app: &App) -> usize {
 }
 
 /// Waits for a turn and computes on a thread of its own; a caller that goes away ends the work.
-async fn run_large(app: &App, job: Job) -> Result<Vec<u8>, PredictError> {
-    let _turn = app.batch_turns.acquire().await.map_err(internal)?;
+async fn aside(
+    app: &App,
+    job: Job,
+    compute: impl FnOnce(&Job) -> Result<Vec<u8>, PredictError> + Send + 'static,
+) -> Result<Vec<u8>, PredictError> {
+    let turn = Arc::clone(&app.batch_turns).acquire_owned().await.map_err(internal)?;
     let _abandons = job.abandoned.clone().drop_guard();
-    tokio::task::spawn_blocking(move || job.run()).await.map_err(internal)?
+    let computed = tokio::task::spawn_blocking(move || {
+        let _turn = turn; // held to the end of the work, not of the wait for it
+        compute(&job)
+    });
+    computed.await.map_err(internal)?
 }
 
 fn internal(error: impl std::fmt::Display) -> PredictError {
@@ -75,20 +87,28 @@ struct Job {
     model: Arc<ActiveModel>,
     options: ReadOptions,
     format: Format,
-    bytes: Bytes,
     facts: RequestFacts,
     abandoned: CancellationToken,
 }
 
 impl Job {
-    fn run(&self) -> Result<Vec<u8>, PredictError> {
+    fn read(&self, bytes: &[u8]) -> Result<Request, PredictError> {
         let signature = self.model.signature();
         let request = match self.format {
-            Format::Json => signature.read_json(&self.bytes, self.options),
-            Format::Csv | Format::Multipart { .. } => signature.read_csv(&self.bytes, self.options),
+            Format::Json => signature.read_json(bytes, self.options),
+            Format::Csv | Format::Multipart { .. } => signature.read_csv(bytes, self.options),
         }?;
         self.facts.set_n_rows(request.rows.n_rows());
-        let predictions = self.predict(&request)?;
+        Ok(request)
+    }
+
+    /// Steps that the prediction takes, some nanoseconds each.
+    fn work(&self, request: &Request) -> usize {
+        request.rows.n_rows().saturating_mul(self.model.work_per_row)
+    }
+
+    fn answer(&self, request: &Request) -> Result<Vec<u8>, PredictError> {
+        let predictions = self.predict(request)?;
         let response = schema::Response {
             form: request.form,
             predictions: &predictions,
@@ -96,7 +116,7 @@ impl Job {
             version: self.model.version(),
             request_id: self.facts.id().as_str(),
             warnings: &request.warnings,
-            signature,
+            signature: self.model.signature(),
         };
         serde_json::to_vec(&response).map_err(internal)
     }
@@ -105,8 +125,9 @@ impl Job {
         let rows = &request.rows;
         let started = Instant::now();
         let mut predictions = vec![0.0; rows.n_rows()];
-        let chunks = rows.values().chunks(CHUNK_ROWS * rows.n_features());
-        for (values, out) in chunks.zip(predictions.chunks_mut(CHUNK_ROWS)) {
+        let chunk_rows = (CHUNK_WORK / self.model.work_per_row.max(1)).max(1);
+        let chunks = rows.values().chunks(chunk_rows * rows.n_features());
+        for (values, out) in chunks.zip(predictions.chunks_mut(chunk_rows)) {
             if self.abandoned.is_cancelled() {
                 // Nobody waits for it: the time limit has answered, or the caller has gone.
                 return Err(internal("the request was abandoned"));
@@ -135,11 +156,23 @@ impl Format {
 
     /// By the content type; a body without one is taken for JSON.
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Json) };
+        let refuse = |given: &str| Problem::unsupported_media_type(Some(given), &Self::EXPECTED);
+        let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+        if encodings.any(|encoding| encoding != "identity") {
+            return Err(refuse("a compressed body"));
+        }
+        let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+        let Some(value) = types.next() else { return Ok(Self::Json) };
+        if types.next().is_some() {
+            return Err(refuse("more than one type"));
+        }
         let given = value.to_str().unwrap_or_default();
-        let essence = given.split(';').next().unwrap_or_default().trim();
+        let mut parts = given.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default();
         let is = |expected: &str| essence.eq_ignore_ascii_case(expected);
-        if is("application/json") {
+        if !parts.all(is_utf8) {
+            Err(refuse(given))
+        } else if is("application/json") {
             Ok(Self::Json)
         } else if is("text/csv") {
             Ok(Self::Csv)
@@ -148,9 +181,17 @@ impl Format {
         {
             Ok(Self::Multipart { boundary })
         } else {
-            Err(Problem::unsupported_media_type(Some(given), &Self::EXPECTED))
+            Err(refuse(given))
         }
     }
+}
+
+/// Whether a parameter of the content type leaves the body readable: any but another charset.
+fn is_utf8(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else { return true };
+    let value = value.trim().trim_matches('"');
+    !name.trim().eq_ignore_ascii_case("charset")
+        || ["utf-8", "utf8", "us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known))
 }
 
 /// The CSV in the field `file` of a form.
@@ -158,12 +199,18 @@ async fn csv_of_form(bytes: Bytes, boundary: &str) -> Result<Bytes, PredictError
     let unreadable = |error: multer::Error| PredictError::InvalidMultipart(error.to_string());
     let whole = futures::stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
     let mut form = multer::Multipart::new(whole, boundary);
+    let mut csv = None;
     while let Some(field) = form.next_field().await.map_err(unreadable)? {
-        if field.name() == Some("file") {
-            return field.bytes().await.map_err(unreadable);
+        let is_file = field.name() == Some("file");
+        let bytes = field.bytes().await.map_err(unreadable)?;
+        if is_file && csv.replace(bytes).is_some() {
+            let reason = "it has more than one field `file`; send them one by one";
+            return Err(PredictError::InvalidMultipart(reason.to_owned()));
         }
     }
-    Err(PredictError::InvalidMultipart("it has no field `file` with the CSV".to_owned()))
+    csv.ok_or_else(|| {
+        PredictError::InvalidMultipart("it has no field `file` with the CSV".to_owned())
+    })
 }
 
 #[cfg(test)]
@@ -185,6 +232,10 @@ mod tests {
         assert_eq!(multipart, Some(Format::Multipart { boundary }));
         assert_eq!(format("multipart/form-data"), None, "there is no boundary");
         assert_eq!(format("application/x-www-form-urlencoded"), None);
+        assert_eq!(format("application/json; charset=utf-16"), None);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        assert!(Format::of(&headers).is_err(), "a compressed body");
         assert_eq!(Format::of(&HeaderMap::new()).ok(), Some(Format::Json));
     }
 }

@@ -39,6 +39,8 @@ async fn refuses_each_with_its_status_and_code() {
         ("text/csv", "carat,cut,grade\ninf,Fair,1\n".into(), 422, "not_finite"),
         ("text/csv", "carat,cut,grade\n1,Fair\n".into(), 400, "invalid_csv"),
         ("text/csv", "carat,cut\n1,Fair\n".into(), 422, "missing_feature"),
+        ("text/csv", "carat,cut,grade\n1,\"Fair,1\n2,\"Ideal\",1\n".into(), 400, "invalid_csv"),
+        ("text/csv; charset=utf-16", "carat,cut,grade\n".into(), 415, "unsupported_media_type"),
         ("text/plain", "hello".into(), 415, "unsupported_media_type"),
         ("application/x-www-form-urlencoded", "a=b".into(), 415, "unsupported_media_type"),
         ("multipart/form-data", "x".into(), 415, "unsupported_media_type"),
@@ -144,6 +146,14 @@ proptest! {
     #[test]
     fn nothing_near_a_request_is_a_5xx(body in nearly_json()) {
         prop_assert!(status_of(JSON, body) < 500);
+    }
+
+    #[test]
+    fn nothing_near_a_table_is_a_5xx(cells in "[a-z0-9\",\n\r. ]{0,80}", header in any::<bool>()) {
+        let csv = if header { format!("carat,cut,grade\n{cells}") } else { cells };
+        prop_assert!(status_of("text/csv", csv.clone().into_bytes()) < 500);
+        let form = format!("--b\r\ncontent-disposition: form-data; name=\"file\"\r\n\r\n{csv}\r\n--b--\r\n");
+        prop_assert!(status_of("multipart/form-data; boundary=b", form.into_bytes()) < 500);
     }
 
     #[test]

@@ -47,6 +47,14 @@ async fn says_why_a_first_version_is_refused() {
     })
     .await;
     assert_eq!(app.get("/health").await.status(), 200);
+
+    // The reason comes back with the registry, though the version is not tried again yet.
+    let (here, away) = (app.temp.location().to_owned(), format!("{}-away", app.temp.location()));
+    std::fs::rename(&here, &away).expect("moved");
+    eventually("the registry is missed", async || reason(&app).await.contains("no such folder"))
+        .await;
+    std::fs::rename(&away, &here).expect("moved back");
+    eventually("the version is refused", async || reason(&app).await.contains("is refused")).await;
 }
 
 #[tokio::test]

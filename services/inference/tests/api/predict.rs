@@ -1,7 +1,7 @@
 //! Every form of a request, its answer, and what is said of rows that do not fit.
 
 use reqwest::multipart::{Form, Part};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::helpers::{TestApp, answer, row};
 
@@ -42,6 +42,11 @@ async fn answers_csv_and_forms() {
     let form = Form::new().text("comment", "two rows").part("file", file);
     let (status, body) = answer(app.post("/predict").multipart(form)).await;
     assert_eq!((status, &body["predictions"]), (200, &json!([200.0, 100.0])));
+
+    let two = Form::new().part("file", Part::text(csv)).part("file", Part::text(csv));
+    let (status, body) = answer(app.post("/predict").multipart(two)).await;
+    assert_eq!((status, &body["code"]), (400, &json!("invalid_multipart")));
+    assert!(body["detail"].as_str().expect("a detail").contains("more than one field `file`"));
 
     let (status, body) = answer(app.post("/predict").multipart(Form::new().text("x", "y"))).await;
     assert_eq!((status, &body["code"]), (400, &json!("invalid_multipart")));
@@ -99,6 +104,19 @@ async fn ignores_unknown_features_when_told_to() {
 }
 
 #[tokio::test]
+async fn every_answer_has_security_headers() {
+    let app = TestApp::spawn().await;
+    for path in ["/health", "/model", "/docs", "/nowhere"] {
+        let response = app.get(path).await;
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(response.headers()["x-frame-options"], "DENY", "{path}");
+        assert!(response.headers().contains_key("content-security-policy"), "{path}");
+        assert!(response.headers().contains_key("x-request-id"), "{path}");
+    }
+    assert_eq!(app.get("/").await.url().path(), "/docs");
+}
+
+#[tokio::test]
 async fn describes_the_model() {
     let app = TestApp::spawn().await;
     let body: serde_json::Value = app.get("/model").await.json().await.expect("JSON");
@@ -121,5 +139,11 @@ async fn compresses_only_when_told_to() {
         let response = request.send().await.expect("an answer");
         let found = response.headers().get("content-encoding").map(|v| v.to_str().expect("text"));
         assert_eq!(found, encoding, "{flags:?}");
+
+        let request =
+            app.post("/predict").header("accept-encoding", "gzip").json(&json!({"bad": 1}));
+        let response = request.send().await.expect("an answer");
+        let problem: Value = response.json().await.expect("a problem is never compressed");
+        assert_eq!(problem["code"], "unexpected_field", "{flags:?}");
     }
 }

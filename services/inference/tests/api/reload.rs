@@ -81,6 +81,43 @@ async fn a_broken_version_is_refused_and_the_one_before_goes_on() {
 }
 
 #[tokio::test]
+async fn a_registry_made_anew_is_noticed_though_the_number_is_the_same() {
+    let app = TestApp::spawn().await;
+    std::fs::remove_dir_all(format!("{}/diamonds", app.temp.location())).expect("removed");
+    assert_eq!(app.temp.publish(draft("diamonds", 1000.0)).await, 1);
+    eventually("the new version 1 answers", async || {
+        app.predict(&json!({"features": row()})).await.1["prediction"] == 2000.0
+    })
+    .await;
+    app.eventually_ready(1).await;
+}
+
+#[tokio::test]
+async fn goes_on_when_the_champion_is_nowhere() {
+    let app = TestApp::spawn().await;
+    let aliases = format!("{}/diamonds/aliases", app.temp.location());
+    let champion = format!("{aliases}/{CHAMPION}.json");
+    // A version that is not there, an alias that says nothing, no alias, no folder.
+    std::fs::write(&champion, "{\"version\": 7}").expect("written");
+    still_answers(&app).await;
+    std::fs::write(&champion, "half").expect("written");
+    still_answers(&app).await;
+    std::fs::remove_file(&champion).expect("removed");
+    still_answers(&app).await;
+    std::fs::remove_dir_all(app.temp.file("diamonds", 1, "")).expect("removed");
+    still_answers(&app).await;
+    let failed = r#"canopy_model_loads_total{model="diamonds",outcome="failed"}"#;
+    assert_eq!(app.series(failed).await, 0.0, "nothing was loaded, so nothing failed to");
+}
+
+/// Some polls later the version before is still the one that answers.
+async fn still_answers(app: &TestApp) {
+    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    app.eventually_ready(1).await;
+    assert_eq!(app.predict(&json!({"features": row()})).await.0, 200);
+}
+
+#[tokio::test]
 async fn goes_on_when_the_registry_goes_away() {
     let app = TestApp::spawn().await;
     std::fs::remove_dir_all(app.temp.location()).expect("removed");
