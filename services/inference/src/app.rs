@@ -6,7 +6,9 @@ use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use bytesize::ByteSize;
 use service_kit::auth::Authenticator;
+use service_kit::budget::BodyBudget;
 use service_kit::edge::Edge;
 use service_kit::guard::Guard;
 use service_kit::health::{self, Health, Readiness};
@@ -47,6 +49,8 @@ pub(crate) struct App {
     pub(crate) readiness: Readiness,
     pub(crate) exporter: Exporter,
     pub(crate) series: Series,
+    /// What bodies that are being read and answered may take together.
+    pub(crate) body_budget: BodyBudget,
     /// Turns at computing large requests: as many as there are cores, so that small ones find one free.
     pub(crate) batch_turns: Arc<Semaphore>,
 }
@@ -57,6 +61,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             series: Series::new(&exporter, &config.source.model),
+            body_budget: BodyBudget::new(bytes(config.requests.max_body_memory), &exporter),
             active_model: ArcSwapOption::empty(),
             readiness: Readiness::new(),
             exporter,
@@ -64,6 +69,11 @@ impl App {
             config,
         }
     }
+}
+
+/// A size of the settings, as this machine counts bytes.
+pub(crate) fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
 /// A handle on the app that handlers take.

@@ -57,6 +57,9 @@ pub struct RequestArgs {
     /// The largest body that is read; larger ones get 413
     #[arg(long, env = "CANOPY_MAX_BODY", value_name = "SIZE", default_value = "16MiB", value_parser = size)]
     pub max_body: ByteSize,
+    /// What all bodies that are being answered may take together; further ones get 503
+    #[arg(long, env = "CANOPY_MAX_BODY_MEMORY", value_name = "SIZE", default_value = "128MiB", value_parser = size)]
+    pub max_body_memory: ByteSize,
     /// The longest a request may take, its body included; then it gets 504
     #[arg(long, env = "CANOPY_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
     pub request_timeout: Duration,

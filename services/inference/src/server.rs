@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use service_kit::auth::{Authenticator, WATCH_INTERVAL};
+use service_kit::connection_series::ConnectionSeries;
 use service_kit::metrics::UPKEEP_INTERVAL;
 use service_kit::serve::{self, ServeLimits};
 use tokio::net::TcpListener;
@@ -71,6 +72,7 @@ impl Server {
                 ..ServeLimits::default()
             },
         };
-        Ok(server.run_until(shutdown).await?)
+        let connections = ConnectionSeries::new(&app.exporter);
+        Ok(server.run_counted_until(connections, shutdown).await?)
     }
 }

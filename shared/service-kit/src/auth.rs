@@ -35,11 +35,12 @@ const KEYS_VARIABLE: &str = "CANOPY_API_KEYS";
 /// Settings of who may ask, and how often.
 #[derive(Debug, Clone, Args)]
 pub struct AuthArgs {
-    /// File of API keys, one `NAME SHA256HEX [rate=500] [burst=1000]` a line; read again when it changes
+    /// File of API keys, one `NAME SHA256HEX [rate=500] [burst=1000]` a line; read again when it
+    /// changes: emptied, it revokes its keys; unreadable or broken, it changes nothing
     #[arg(long, env = "CANOPY_API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
 
-    /// Answer requests without a key; a wrong key is refused all the same
+    /// Answer requests without a key; a wrong key is refused all the same, once keys are configured
     #[arg(long, env = "CANOPY_ALLOW_ANONYMOUS", value_parser = BoolishValueParser::new())]
     pub allow_anonymous: bool,
 
@@ -58,6 +59,8 @@ pub struct AuthArgs {
 }
 
 /// Keys as `CANOPY_API_KEYS` holds them, `NAME:KEY` or `KEY` separated by commas; never printed.
+///
+/// A key with a comma or a colon in it belongs into the file.
 #[derive(Clone, Default)]
 pub struct PlainKeys(Option<OsString>);
 
@@ -205,7 +208,7 @@ impl Authenticator {
             allow_anonymous: args.allow_anonymous,
             rate: (args.rate_limit, args.rate_burst),
             anonymous: Arc::new(Caller::new(
-                "anonymous",
+                key_ring::ANONYMOUS,
                 Rate::new(args.rate_limit, args.rate_burst),
             )),
             callers: ArcSwap::default(),
@@ -213,20 +216,24 @@ impl Authenticator {
             first_content: text.as_deref().map(|text| Content::Read(digest(text))),
         };
         authenticator.load(text.as_deref())?;
+        if authenticator.n_keys() == 0 && !args.allow_anonymous {
+            return Err(AuthConfigError::NoKeys);
+        }
         Ok(Arc::new(authenticator))
     }
 
     /// Finds out who sent a request, from its headers alone.
     ///
     /// Every accepted key is compared, in constant time, so that timing tells nothing about them.
-    /// With no key configured everyone is `anonymous`, whatever their headers say.
+    /// With no key and no file configured everyone is `anonymous`, whatever their headers say; with
+    /// a file that was emptied no key is accepted.
     ///
     /// # Errors
     ///
     /// There is no key and one is needed, or it is not one of ours.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, AuthError> {
         let callers = self.callers.load();
-        if callers.0.is_empty() {
+        if callers.0.is_empty() && self.file.is_none() {
             return Ok(Arc::clone(&self.anonymous));
         }
         let Some(key) = key_of(headers)? else {
@@ -247,7 +254,8 @@ impl Authenticator {
     /// Looks at the file every `interval` until it is told to stop, and takes over its changes.
     ///
     /// The content is compared, because Kubernetes swaps a link and modification times then say
-    /// nothing. A file that cannot be used is logged and counted once, and the keys stay.
+    /// nothing. A file that cannot be used is logged and counted once, and the keys stay; one that
+    /// can be read and has no key in it revokes those it had.
     pub async fn watch(self: Arc<Self>, interval: Duration, stop: CancellationToken) {
         let Some(file) = self.file.clone() else {
             return stop.cancelled().await;
@@ -272,7 +280,10 @@ impl Authenticator {
         match outcome {
             Ok(()) => {
                 self.reloads.ok.increment(1);
-                tracing::info!(n_keys = self.n_keys(), "API keys read again");
+                match self.n_keys() {
+                    0 => tracing::warn!("all API keys are revoked: their file has none any more"),
+                    n_keys => tracing::info!(n_keys, "API keys read again"),
+                }
             }
             Err(error) => {
                 self.reloads.failed.increment(1);
@@ -286,9 +297,6 @@ impl Authenticator {
         let source = self.file.as_deref().unwrap_or(Path::new("")).display().to_string();
         let text = String::from_utf8_lossy(text.unwrap_or_default());
         let ring = self.plain.clone().join(KeyRing::parse(&text, &source)?, &source)?;
-        if ring.is_empty() && !self.allow_anonymous {
-            return Err(AuthConfigError::NoKeys);
-        }
         let now = self.callers.load();
         let callers = ring.keys().iter().map(|key| {
             let same = now.0.iter().find(|(known, _)| known == key);

@@ -1,7 +1,9 @@
 //! Reading a request's body: whole, into memory, up to a limit.
+//!
+//! How much all bodies together may hold is decided in [`crate::budget`].
 
 use axum::body::{Body, Bytes, HttpBody};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use crate::problem::Problem;
 
@@ -27,25 +29,69 @@ use crate::problem::Problem;
 /// # }
 /// ```
 pub async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
+    read_with(body, limit_bytes, |_| Ok(())).await
+}
+
+/// Reads like [`read`]; `admit` is told the length that is about to be held, and may refuse it.
+///
+/// The pieces are copied together as they come: keeping each costs some forty bytes a piece, which
+/// is forty times the body when a client sends single bytes.
+pub(crate) async fn read_with(
+    mut body: Body,
+    limit_bytes: usize,
+    mut admit: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Bytes, Problem> {
     // For a body with a `Content-Length` the lower bound is that length.
-    if body.size_hint().lower() > limit_bytes as u64 {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit_bytes {
         return Err(Problem::payload_too_large(limit_bytes));
     }
-    match Limited::new(body, limit_bytes).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Problem::payload_too_large(limit_bytes))
+    let mut first = Bytes::new();
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::body_read_failed())?;
+        // Trailers are left out: they say nothing about the rows.
+        let Ok(piece) = frame.into_data() else { continue };
+        if piece.is_empty() {
+            continue;
         }
-        Err(_) => Err(Problem::body_read_failed()),
+        let held_bytes = first.len() + whole.len();
+        if piece.len() > limit_bytes - held_bytes {
+            return Err(Problem::payload_too_large(limit_bytes));
+        }
+        let held_bytes = held_bytes + piece.len();
+        admit(held_bytes)?;
+        if held_bytes == piece.len() {
+            first = piece;
+            continue;
+        }
+        if whole.capacity() < held_bytes {
+            let doubled = (2 * whole.capacity()).max(held_bytes).max(announced);
+            whole.reserve_exact(doubled.min(limit_bytes) - whole.len());
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&piece);
     }
+    if whole.is_empty() {
+        return Ok(first);
+    }
+    whole.shrink_to_fit();
+    Ok(whole.into())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
+    use std::{
+        io::{self, Write},
+        pin::{Pin, pin},
+        sync::Arc,
+        task::{Context, Poll, Waker},
+    };
 
     use axum::{Router, extract::Request, routing::post};
     use http_body_util::channel::Channel;
+    use hyper::body::Frame;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::testing::{Captured, TestServer, eventually};
@@ -89,6 +135,78 @@ mod tests {
                        transfer-encoding: chunked\r\n\r\n6\r\n123456\r\n5\r\n78901\r\n";
         let text = send(&server, chunked).await;
         assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
+    }
+
+    /// Gives a body in the pieces it came in.
+    struct Pieces(std::vec::IntoIter<Bytes>);
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            Poll::Ready(self.0.next().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+
+    fn body_of(pieces: Vec<Bytes>) -> Body {
+        Body::new(Pieces(pieces.into_iter()))
+    }
+
+    #[tokio::test]
+    async fn pieces_are_let_go_as_they_come() {
+        // Each piece keeps a counter up for as long as it is held.
+        let alive = Arc::new(());
+        struct Piece(u8, #[expect(dead_code, reason = "counted")] Arc<()>);
+        impl AsRef<[u8]> for Piece {
+            fn as_ref(&self) -> &[u8] {
+                std::slice::from_ref(&self.0)
+            }
+        }
+        let piece = |byte| Bytes::from_owner(Piece(byte, Arc::clone(&alive)));
+        let pieces = (0..200).map(piece).collect();
+        let mut n_held = Vec::new();
+        let mut n_read = 0;
+        let admit = |_| {
+            n_read += 1;
+            // Without the pieces to come, and without the test's own.
+            n_held.push(Arc::strong_count(&alive) - 1 - (200 - n_read));
+            Ok(())
+        };
+        let body = read_with(body_of(pieces), 200, admit).await.unwrap();
+        assert!(body.iter().copied().eq(0..200));
+        assert!(n_held.iter().all(|n_held| *n_held <= 2), "{n_held:?}");
+    }
+
+    #[tokio::test]
+    async fn one_piece_is_not_copied() {
+        let piece = Bytes::from(vec![7; 1_000]);
+        let pieces = vec![Bytes::new(), piece.clone(), Bytes::new()];
+        let body = read(body_of(pieces), 1_000).await.unwrap();
+        assert_eq!((body.as_ptr(), body.len()), (piece.as_ptr(), 1_000));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_joined_up_to_the_limit(pieces: Vec<Vec<u8>>, spare in -3_isize..3) {
+            let whole = pieces.concat();
+            let limit = whole.len().saturating_add_signed(spare);
+            let pieces = pieces.into_iter().map(Bytes::from).collect();
+            let read = pin!(read(body_of(pieces), limit));
+            let Poll::Ready(read) = read.poll(&mut Context::from_waker(Waker::noop())) else {
+                panic!("nothing here waits");
+            };
+            match read {
+                Ok(body) => prop_assert!(whole.len() <= limit && body == whole),
+                Err(problem) => {
+                    prop_assert!(whole.len() > limit);
+                    prop_assert_eq!(problem.code(), "payload_too_large");
+                }
+            }
+        }
     }
 
     #[tokio::test]

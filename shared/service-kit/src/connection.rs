@@ -1,4 +1,5 @@
-//! How long a connection may keep the server waiting: for a request's head, and between requests.
+//! How long a connection may keep the server waiting: for a request's head, between requests, and
+//! for its answers to be read.
 //!
 //! hyper's own `header_read_timeout` counts both as one, sets a timer for each request, and so has
 //! to choose between slow heads that are held open and idle connections that are cut under a
@@ -9,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -27,6 +28,25 @@ pub(crate) struct Patience {
     pub(crate) head: Duration,
     /// From an answer to the next head's first byte.
     pub(crate) idle: Duration,
+    /// From a write that finds no room to the next one that does.
+    pub(crate) write: Duration,
+}
+
+/// How long a half-sent head is waited for once the server is closing.
+const CLOSING_HEAD: Duration = Duration::from_secs(1);
+
+/// Tells every connection that the server is closing; each has to be polled to see it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Closing(Arc<AtomicBool>);
+
+impl Closing {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// Tells a connection which of its requests is being answered: odd while one is.
@@ -43,9 +63,14 @@ impl Busy {
     pub(crate) fn end(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
+
+    /// The rest of a body was read after its answer: what comes next is a head, in its own time.
+    pub(crate) fn pass(&self) {
+        self.0.fetch_add(2, Ordering::AcqRel);
+    }
 }
 
-/// A stream whose reads fail with [`io::ErrorKind::TimedOut`] once patience is at its end.
+/// A stream that fails with [`io::ErrorKind::TimedOut`] once patience is at its end.
 pub(crate) struct Timed<T> {
     stream: T,
     patience: Patience,
@@ -56,6 +81,11 @@ pub(crate) struct Timed<T> {
     deadline: Instant,
     /// Made when the client is first waited for, then moved on: most requests touch no timer.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Runs while a write finds no room: most answers touch no timer.
+    write_timer: Option<Pin<Box<Sleep>>>,
+    closing: Closing,
+    /// Whether the deadline was moved because the server is closing.
+    is_hurried: bool,
 }
 
 /// What the connection waits for.
@@ -68,9 +98,19 @@ enum Waiting {
 }
 
 impl<T> Timed<T> {
-    pub(crate) fn new(stream: T, patience: Patience, busy: Busy) -> Self {
-        let deadline = Instant::now() + patience.head;
-        Self { stream, patience, busy, seen: 0, waiting: Waiting::Head, deadline, timer: None }
+    pub(crate) fn new(stream: T, patience: Patience, busy: Busy, closing: Closing) -> Self {
+        Self {
+            stream,
+            patience,
+            busy,
+            seen: 0,
+            waiting: Waiting::Head,
+            deadline: Instant::now() + patience.head,
+            timer: None,
+            write_timer: None,
+            closing,
+            is_hurried: false,
+        }
     }
 
     /// Tells whether a request is being answered, and notes one that came and went unseen.
@@ -100,6 +140,10 @@ impl<T> Timed<T> {
             self.waiting = Waiting::Idle;
             self.deadline = Instant::now() + self.patience.idle;
         }
+        if self.closing.has_begun() && !self.is_hurried {
+            self.is_hurried = true;
+            self.deadline = self.deadline.min(Instant::now() + CLOSING_HEAD);
+        }
         let deadline = self.deadline;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         // A timer that is set too early wakes the connection once, and is then set anew.
@@ -113,6 +157,21 @@ impl<T> Timed<T> {
             }
             timer.as_mut().reset(deadline);
         }
+    }
+
+    /// Fails a write that has found no room for long enough: the client does not read its answer.
+    fn timed_write<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.write_timer = None;
+            return written;
+        }
+        let deadline = Instant::now() + self.patience.write;
+        let timer = self.write_timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -138,7 +197,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.timed_write(cx, written)
     }
 
     fn poll_write_vectored(
@@ -146,7 +206,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.timed_write(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -168,13 +229,17 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Patience =
-        Patience { head: Duration::from_secs(10), idle: Duration::from_secs(75) };
+    const PATIENCE: Patience = Patience {
+        head: Duration::from_secs(10),
+        idle: Duration::from_secs(75),
+        write: Duration::from_secs(30),
+    };
 
     fn connection() -> (DuplexStream, Timed<DuplexStream>, Busy, Instant) {
         let (client, server) = duplex(64);
         let busy = Busy::default();
-        (client, Timed::new(server, PATIENCE, busy.clone()), busy, Instant::now())
+        let timed = Timed::new(server, PATIENCE, busy.clone(), Closing::default());
+        (client, timed, busy, Instant::now())
     }
 
     async fn read(server: &mut Timed<DuplexStream>) -> io::Result<u8> {
@@ -233,5 +298,43 @@ mod tests {
         busy.start();
         let hour = tokio::time::timeout(Duration::from_secs(3_600), read(&mut server));
         assert!(hour.await.is_err(), "the read should still be waiting");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_of_a_body_leaves_the_whole_idle_time() {
+        let (mut client, mut server, busy, _) = connection();
+        busy.start();
+        busy.end();
+        client.write_u8(b'x').await.unwrap();
+        read(&mut server).await.unwrap();
+        busy.pass();
+        let passed = Instant::now();
+        assert_eq!(read(&mut server).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(passed.elapsed().as_secs(), 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_half_sent_head_is_hurried_when_the_server_closes() {
+        let (mut client, mut server, _busy, started) = connection();
+        client.write_u8(b'x').await.unwrap();
+        read(&mut server).await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_secs(3), read(&mut server)).await.is_err());
+        server.closing.begin();
+        assert_eq!(read(&mut server).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_a_little_has_its_time_anew() {
+        let (mut client, mut server, _busy, started) = connection();
+        let write = async { server.write_all(&[0; 128]).await.unwrap_err() };
+        let reader = async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            client.read_u8().await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        let error = tokio::select! { error = write => error, () = reader => unreachable!() };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 50);
     }
 }

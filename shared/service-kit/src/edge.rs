@@ -220,7 +220,10 @@ fn complete(mut response: Response, id: &RequestId) -> (Response, Option<Problem
             None => return (response, None),
         },
     };
-    response.headers_mut().remove(header::CONTENT_LENGTH);
+    // These describe the body that is replaced, which a middleware may have compressed.
+    for stale in [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+        response.headers_mut().remove(stale);
+    }
     *response.body_mut() = Body::from(problem.render(Some(id.as_str())));
     (response, Some(problem))
 }

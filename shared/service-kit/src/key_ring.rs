@@ -39,10 +39,17 @@ pub struct KeyRingError {
 const HOW_TO_MAKE_A_DIGEST: &str =
     "a SHA-256 digest of 64 hex digits, made with `printf %s \"$KEY\" | sha256sum`";
 
+/// Ends the error about a plain key that may have been cut at the wrong colon.
+const NO_COLONS: &str = "`NAME:KEY` or `KEY` with at most one `:`; keys with a colon belong into \
+                         the file of `--api-keys-file`";
+
+/// What callers without a key are called in logs and series.
+pub(crate) const ANONYMOUS: &str = "anonymous";
+
 impl KeyRing {
     /// Reads a file's content: a key a line, `NAME SHA256HEX [rate=500] [burst=1000]`.
     ///
-    /// Blank lines and lines that begin with `#` are left out. `rate` is in requests a second,
+    /// Blank lines, lines that begin with `#` and a byte order mark are left out. `rate` is in requests a second,
     /// 0 for no limit; `burst` is how many may come at once.
     ///
     /// # Errors
@@ -60,6 +67,8 @@ impl KeyRing {
     /// ```
     pub fn parse(text: &str, source: &str) -> Result<Self, KeyRingError> {
         let mut ring = Self::default();
+        // Some editors begin a file with the mark; it would become a part of the first name.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for (idx, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -75,6 +84,7 @@ impl KeyRing {
     /// Reads plain keys, as a demo sets them: `NAME:KEY` or `KEY`, separated by commas.
     ///
     /// A key without a name is called `key-1`, `key-2` and so on, by its position.
+    /// A key with a colon in it cannot be told from a name and a key: it belongs into a file.
     ///
     /// # Errors
     ///
@@ -85,15 +95,8 @@ impl KeyRing {
         for (idx, entry) in entries.filter(|(_, entry)| !entry.is_empty()) {
             let unnamed = format!("key-{}", idx + 1);
             let (name, key) = entry.split_once(':').unwrap_or((&unnamed, entry));
-            let key = parse_name(name).and_then(|name| match key {
-                "" => Err("a key after the name and `:`".to_owned()),
-                key => {
-                    Ok(Key { name, digest: digest(key.as_bytes()), per_second: None, burst: None })
-                }
-            });
-            key.and_then(|key| ring.add(key)).map_err(|expected| KeyRingError {
-                place: format!("{source}, entry {}", idx + 1),
-                expected,
+            parse_plain_key(name, key).and_then(|key| ring.add(key)).map_err(|expected| {
+                KeyRingError { place: format!("{source}, entry {}", idx + 1), expected }
             })?;
         }
         Ok(ring)
@@ -185,7 +188,21 @@ fn parse_line(line: &str) -> Result<Key, String> {
     Ok(key)
 }
 
+fn parse_plain_key(name: &str, key: &str) -> Result<Key, String> {
+    if key.contains(':') {
+        return Err(NO_COLONS.to_owned());
+    }
+    let name = parse_name(name)?;
+    if key.is_empty() {
+        return Err("a key after the name and `:`".to_owned());
+    }
+    Ok(Key { name, digest: digest(key.as_bytes()), per_second: None, burst: None })
+}
+
 fn parse_name(name: &str) -> Result<String, String> {
+    if name == ANONYMOUS {
+        return Err(format!("another name than `{ANONYMOUS}`, which callers without a key have"));
+    }
     let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if (1..=MAX_NAME_LEN).contains(&name.len()) && name.chars().all(is_fit) {
         return Ok(name.to_owned());
@@ -279,6 +296,28 @@ mod tests {
         assert!(error.starts_with("KEYS, entry 2: expected a name"), "{error}");
         assert!(!error.contains("secret"));
         assert!(KeyRing::parse_plain("name:", "KEYS").is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_name() {
+        let ring = KeyRing::parse(&format!("\u{feff}a {FOO}"), "keys.txt").unwrap();
+        assert_eq!(ring.keys()[0].name, "a");
+        assert!(KeyRing::parse("\u{feff}\n# no key\n", "keys.txt").unwrap().is_empty());
+    }
+
+    #[test]
+    fn anonymous_is_the_name_of_nobody() {
+        assert!(error(&format!("anonymous {FOO}")).contains("another name than `anonymous`"));
+        assert!(KeyRing::parse_plain("anonymous:foo", "KEYS").is_err());
+    }
+
+    #[test]
+    fn a_plain_key_with_a_colon_is_sent_to_a_file() {
+        for keys in ["team:secret:word", "two words:secret:word", ":secret:word", "team::"] {
+            let error = KeyRing::parse_plain(keys, "KEYS").unwrap_err().to_string();
+            assert!(error.contains("keys with a colon belong into the file"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 pub mod telemetry;
 
+pub mod connection_series;
 pub mod serve;
 pub mod shutdown;
 
 mod connection;
+mod linger;
 mod middleware;
 mod panic;
 
@@ -15,6 +17,7 @@ pub mod problem;
 
 pub mod auth;
 pub mod body;
+pub mod budget;
 pub mod guard;
 pub mod key_ring;
 pub mod rate_limit;

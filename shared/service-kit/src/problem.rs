@@ -24,7 +24,6 @@ pub const CODES: &[&str] = &[
     "rate_limited",
     "internal",
     "overloaded",
-    "draining",
     "request_timeout",
 ];
 
@@ -205,10 +204,10 @@ impl Problem {
             .retry_after(Duration::from_secs(1))
     }
 
-    /// 503: the server is about to stop.
-    pub fn draining() -> Self {
-        let detail = "this server is about to stop";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "Draining", detail)
+    /// 503: the bodies of the requests in flight take all the memory they may.
+    pub(crate) fn bodies_overloaded() -> Self {
+        let detail = "the request bodies in flight take all the memory this server has for them";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded", detail)
             .retry_after(Duration::from_secs(1))
     }
 
@@ -332,7 +331,6 @@ mod tests {
             Problem::too_many_requests(Duration::ZERO),
             Problem::internal(""),
             Problem::overloaded(),
-            Problem::draining(),
             Problem::timeout(Duration::ZERO),
         ];
         assert!(general.iter().map(Problem::code).eq(CODES.iter().copied()));

@@ -25,8 +25,10 @@ use tokio::{
 use tower::Service;
 
 use crate::{
-    connection::{Busy, Patience, Timed},
+    connection::{Busy, Closing, Patience, Timed},
+    connection_series::ConnectionSeries,
     health::Readiness,
+    linger::Linger,
 };
 
 /// Limits on connections, and the times of stopping.
@@ -36,11 +38,14 @@ pub struct ServeLimits {
     pub drain_delay: Duration,
     /// How long requests in flight may take once the listener is closed. Default 30 s.
     pub grace: Duration,
-    /// How long a request's head may take, from its first byte. Default 10 s.
+    /// How long a request's head may take, from its first byte; 1 s at most once the listener is
+    /// closed. Default 10 s.
     pub header_timeout: Duration,
     /// How long a connection may wait between two requests. Default 75 s, longer than the 60 s
     /// after which the usual proxies close theirs, so that none sends into a closing connection.
     pub idle_timeout: Duration,
+    /// How long an answer may wait for its client to read some of it. Default 30 s.
+    pub write_timeout: Duration,
     /// How many connections may be open; further ones wait in the kernel's backlog. Default 10,000.
     pub max_connections: usize,
 }
@@ -52,6 +57,7 @@ impl Default for ServeLimits {
             grace: Duration::from_secs(30),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
             max_connections: 10_000,
         }
     }
@@ -77,9 +83,22 @@ impl Server {
     ///
     /// The listener's address cannot be read.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        self.run_counted_until(ConnectionSeries::none(), shutdown).await
+    }
+
+    /// Does what [`Self::run_until`] does, and counts the connections that end in an error.
+    ///
+    /// # Errors
+    ///
+    /// The listener's address cannot be read.
+    pub async fn run_counted_until(
+        self,
+        series: ConnectionSeries,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let Self { listener, router, readiness, limits } = self;
         let address = listener.local_addr()?;
-        let mut acceptor = Acceptor::new(listener, router, &limits);
+        let mut acceptor = Acceptor::new(listener, router, series, &limits);
         tracing::info!(%address, "listening");
 
         acceptor.accept_until(shutdown).await;
@@ -95,7 +114,10 @@ impl Server {
 struct Acceptor {
     listener: TcpListener,
     router: Router,
+    series: ConnectionSeries,
     patience: Patience,
+    closing: Closing,
+    linger: Linger,
     slots: Arc<Semaphore>,
     graceful: GracefulShutdown,
     connections: JoinSet<()>,
@@ -103,12 +125,24 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    fn new(listener: TcpListener, router: Router, limits: &ServeLimits) -> Self {
+    fn new(
+        listener: TcpListener,
+        router: Router,
+        series: ConnectionSeries,
+        limits: &ServeLimits,
+    ) -> Self {
         let max_connections = limits.max_connections.min(Semaphore::MAX_PERMITS);
         Self {
             listener,
             router,
-            patience: Patience { head: limits.header_timeout, idle: limits.idle_timeout },
+            series,
+            patience: Patience {
+                head: limits.header_timeout,
+                idle: limits.idle_timeout,
+                write: limits.write_timeout,
+            },
+            closing: Closing::default(),
+            linger: Linger::new(),
             slots: Arc::new(Semaphore::new(max_connections)),
             graceful: GracefulShutdown::new(),
             connections: JoinSet::new(),
@@ -144,12 +178,13 @@ impl Acceptor {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let busy = Busy::default();
-        let io = TokioIo::new(Timed::new(stream, self.patience, busy.clone()));
-        let router = self.router.clone();
+        let io =
+            TokioIo::new(Timed::new(stream, self.patience, busy.clone(), self.closing.clone()));
+        let (router, linger) = (self.router.clone(), self.linger.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             busy.start();
             let busy = busy.clone();
-            let answer = router.clone().call(request);
+            let answer = router.clone().call(linger.around(request, &busy));
             async move {
                 let answer = answer.await;
                 busy.end();
@@ -161,9 +196,11 @@ impl Acceptor {
             .header_read_timeout(None)
             .serve_connection(io, service);
         let connection = self.graceful.watch(connection);
+        let series = self.series.clone();
         self.connections.spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+                let kind = series.count(&error);
+                tracing::debug!(%error, kind, "a connection ended early");
             }
             drop(slot);
         });
@@ -171,8 +208,10 @@ impl Acceptor {
 
     /// Closes the listener, and gives requests in flight their time.
     async fn finish(self, grace: Duration) {
-        let Self { listener, graceful, mut connections, .. } = self;
+        let Self { listener, graceful, closing, mut connections, .. } = self;
         drop(listener);
+        // Before the graceful shutdown, which polls every connection, so that each sees it.
+        closing.begin();
         if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
             let n_connections = connections.len();
             tracing::warn!(n_connections, "the grace period is over: ending connections");
@@ -226,7 +265,10 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use tokio::sync::Notify;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::Notify,
+    };
 
     use super::*;
     use crate::{
@@ -293,6 +335,26 @@ mod tests {
         server.stop();
         server.stopped().await.unwrap();
         assert!(request.await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_half_sent_head_does_not_hold_up_the_end() {
+        // Both are far longer than the test: only the hurry ends the connection.
+        let hour = Duration::from_secs(3_600);
+        let limits = ServeLimits { header_timeout: hour, grace: hour, ..limits() };
+        let routes = held(&Arc::default(), &Arc::default());
+        let mut server = TestServer::spawn_with(routes, &Exporter::new(), limits).await;
+        let mut stream =
+            TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(b"GET /rows/1 HTTP/1.1\r\nhost: x\r\n\r\nGET /ro").await.unwrap();
+        // The answer to the first request shows that the server has read.
+        assert_eq!(stream.read_u8().await.unwrap(), b'H');
+        let mut fresh = TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        fresh.write_all(b"GET /ro").await.unwrap();
+        // There is no event to wait for until the half of a head is read.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        server.stop();
+        tokio::time::timeout(Duration::from_secs(60), server.stopped()).await.unwrap().unwrap();
     }
 
     #[tokio::test]

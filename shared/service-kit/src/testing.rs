@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
+    connection_series::ConnectionSeries,
     edge::Edge,
     health::{self, Health, Readiness},
     http_series::HttpSeries,
@@ -53,7 +54,8 @@ impl TestServer {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = Server { listener, router, readiness: readiness.clone(), limits };
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(server.run_until(async move {
+        let series = ConnectionSeries::new(exporter);
+        let task = tokio::spawn(server.run_counted_until(series, async move {
             // A dropped sender means that the test is over.
             let _ = stopped.await;
         }));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::members;
 
 /// Status, code and meaning, in the order of the statuses. A test holds it against the real lists.
-pub(super) const REFUSALS: [(u16, &str, &str); 26] = [
+pub(super) const REFUSALS: [(u16, &str, &str); 25] = [
     (400, "invalid_json", "The body is not JSON."),
     (400, "invalid_csv", "The body is not CSV: a line is broken, cut short or not UTF-8."),
     (400, "invalid_multipart", "The form cannot be read, or has no field named file."),
@@ -34,7 +34,6 @@ pub(super) const REFUSALS: [(u16, &str, &str); 26] = [
     (500, "internal", "The server failed; its log has the cause under the request's id."),
     (503, "no_model", "No model version is loaded yet."),
     (503, "overloaded", "The server answers as many requests as it takes; try again."),
-    (503, "draining", "The server is about to stop; try again."),
     (504, "request_timeout", "There was no answer within the server's time limit."),
 ];
 

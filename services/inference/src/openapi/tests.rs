@@ -86,7 +86,6 @@ fn lists_codes_under_the_status_they_are_answered_with() {
         Problem::too_many_requests(Duration::ZERO),
         Problem::internal(""),
         Problem::overloaded(),
-        Problem::draining(),
         Problem::timeout(Duration::ZERO),
     ];
     for problem in problems.map(Problem::from).iter().chain(&general) {

@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use schema::{Nulls, ReadOptions, Request};
-use service_kit::body;
+use service_kit::budget::Share;
 use service_kit::facts::RequestFacts;
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
 use crate::active_model::ActiveModel;
-use crate::app::{App, AppState};
+use crate::app::{App, AppState, bytes};
 use crate::error::PredictError;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -36,7 +36,8 @@ pub(crate) async fn predict(
     // One version for the whole request, whatever the registry watcher does meanwhile.
     let model = app.active_model.load_full().ok_or(PredictError::NoModel)?;
     let format = Format::of(&headers)?;
-    let bytes = body::read(body, max_body_bytes(&app)).await?;
+    let limit = bytes(app.config.requests.max_body);
+    let (bytes, share) = app.body_budget.read(body, limit).await?.into_parts();
     let bytes = match &format {
         Format::Multipart { boundary } => csv_of_form(bytes, boundary).await?,
         Format::Json | Format::Csv => bytes,
@@ -45,7 +46,8 @@ pub(crate) async fn predict(
         unknown_features: app.config.requests.unknown_features.into(),
         nulls: Nulls::BySignature,
     };
-    let job = Job { model, options, format, facts, abandoned: CancellationToken::new() };
+    let abandoned = CancellationToken::new();
+    let job = Job { model, options, format, facts, abandoned, _share: share };
     let json = if bytes.len() < LARGE_BODY_BYTES {
         let request = job.read(&bytes)?;
         if job.work(&request) < LARGE_WORK {
@@ -57,10 +59,6 @@ pub(crate) async fn predict(
         aside(&app, job, move |job| job.answer(&job.read(&bytes)?)).await?
     };
     Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
-}
-
-fn max_body_bytes(app: &App) -> usize {
-    usize::try_from(app.config.requests.max_body.as_u64()).unwrap_or(usize::MAX)
 }
 
 /// Waits for a turn and computes on a thread of its own; a caller that goes away ends the work.
@@ -89,6 +87,8 @@ struct Job {
     format: Format,
     facts: RequestFacts,
     abandoned: CancellationToken,
+    /// What the body takes of the budget, until the work is done.
+    _share: Share,
 }
 
 impl Job {

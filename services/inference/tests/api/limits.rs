@@ -62,6 +62,31 @@ async fn ends_a_request_that_takes_too_long() {
 }
 
 #[tokio::test]
+async fn sheds_bodies_that_do_not_fit_into_memory() {
+    let app =
+        TestApp::spawn_with(&["--allow-anonymous", "--rate-limit=0", "--max-body-memory=1MiB"])
+            .await;
+    let (send, body) = slow_body();
+    send.send(vec![b' '; 900 * 1024].into()).expect("it is read");
+    let held = tokio::spawn(
+        app.post("/predict").header("content-type", "application/json").body(body).send(),
+    );
+    eventually("the slow body is held", async || {
+        app.series("http_request_body_bytes").await >= 900.0 * 1024.0
+    })
+    .await;
+    let (status, problem) = app.predict_bytes("application/json", vec![b' '; 300 * 1024]).await;
+    assert_eq!((status, &problem["code"]), (503, &json!("overloaded")));
+    assert_eq!(app.predict(&json!({"features": row()})).await.0, 200, "there is room for this one");
+    drop(send);
+    assert_eq!(held.await.expect("no panic").expect("an answer").status(), 400);
+    eventually("its memory is given back", async || {
+        app.series("http_request_body_bytes").await == 0.0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn refuses_bodies_over_the_limit() {
     let app = TestApp::spawn_with(&["--allow-anonymous", "--max-body=1KiB"]).await;
     let (status, problem) = app.predict_bytes("text/csv", vec![b'a'; 1025]).await;

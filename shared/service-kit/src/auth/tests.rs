@@ -117,6 +117,47 @@ fn keys_cannot_be_given_on_the_command_line() {
     assert!(Command::try_parse_from(["test", "--plain-keys", "a:alpha"]).is_err());
 }
 
+#[test]
+fn an_empty_file_is_no_configuration_to_start_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.txt");
+    fs::write(&file, "\u{feff}# nobody yet\n\n").unwrap();
+    let flags = ["--api-keys-file", file.to_str().unwrap()];
+    let error = Authenticator::from_args(&args(&flags, ""), &Exporter::new()).unwrap_err();
+    assert!(matches!(error, AuthConfigError::NoKeys), "{error}");
+    let everyone = authenticator(&[&flags[..], &["--allow-anonymous"]].concat(), "");
+    assert_eq!(ask(&everyone, &[]).unwrap(), "anonymous");
+    assert_eq!(ask(&everyone, &[("x-api-key", "wrong")]), Err(AuthError::Invalid));
+}
+
+#[tokio::test]
+async fn an_emptied_file_revokes_every_key_and_a_lost_one_none() {
+    let (captured, _guard) = Captured::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.txt");
+    fs::write(&file, line("a", "alpha")).unwrap();
+    let auth = authenticator(&["--api-keys-file", file.to_str().unwrap()], "");
+    let stop = CancellationToken::new();
+    let watch = tokio::spawn(Arc::clone(&auth).watch(Duration::from_millis(1), stop.clone()));
+    let n_lines = |level: &str| {
+        let lines = captured.lines("service_kit::auth");
+        lines.iter().filter(|line| line["level"] == level).count()
+    };
+
+    fs::remove_file(&file).unwrap();
+    eventually(async || n_lines("ERROR") == 1).await;
+    assert_eq!(ask(&auth, &[("x-api-key", "alpha")]).unwrap(), "a");
+    let next = folder.path().join("next");
+    fs::write(&next, "# all gone\n").unwrap();
+    fs::rename(next, &file).unwrap();
+    eventually(async || n_lines("WARN") == 1).await;
+    assert_eq!(ask(&auth, &[("x-api-key", "alpha")]), Err(AuthError::Invalid));
+    assert_eq!(ask(&auth, &[]), Err(AuthError::Missing));
+
+    stop.cancel();
+    watch.await.unwrap();
+}
+
 #[tokio::test]
 async fn a_rotated_file_is_taken_over_and_a_broken_one_is_not() {
     let (captured, _guard) = Captured::start();

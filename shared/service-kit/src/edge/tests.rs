@@ -68,6 +68,26 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
+async fn a_problem_replaces_a_compressed_body_and_what_was_said_about_it() {
+    // As a compressing middleware inside the edge leaves a problem.
+    let compressed = async || {
+        let mut response = Problem::not_found().into_response();
+        *response.body_mut() = Body::from("not JSON but gzip");
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("17"));
+        response
+    };
+    let server = TestServer::spawn(Router::new().route("/echo", get(compressed))).await;
+    let response = server.get("/echo").await;
+    assert_eq!(response.status(), 404);
+    assert!(!response.headers().contains_key("content-encoding"));
+    assert!(!response.headers().contains_key("transfer-encoding"));
+    assert_eq!(json(response).await["code"], "not_found");
+}
+
+#[tokio::test]
 async fn answers_carry_the_security_headers() {
     let server = TestServer::spawn(routes()).await;
     let response = server.get("/rows/1").await;
