@@ -124,9 +124,11 @@ def linear(trainer, train, test):
         return pandas.concat(columns, axis=1).to_numpy()
 
     model = LinearRegression().fit(design(train), train["price"])
-    ours = design(test) @ weights["linear.coefficients"] + weights["linear.intercept"][0]
+    names = ["linear.coefficients", "linear.offsets", "linear.intercept"]
+    slopes, offsets, [at_offsets] = (weights[name] for name in names)
+    ours = (design(test) - offsets) @ slopes + at_offsets
     theirs = model.predict(design(test))
-    pairs = zip([*weights["linear.coefficients"], *weights["linear.intercept"]], [*model.coef_, model.intercept_])
+    pairs = zip([*slopes, at_offsets - offsets @ slopes], [*model.coef_, model.intercept_])
     coefficients = max(abs(a - b) / abs(b) for a, b in pairs)
     predictions = numpy.max(numpy.abs(ours - theirs) / numpy.abs(theirs))
     print(f"linear: largest relative difference to scikit-learn: {coefficients:.1e} (coefficients), {predictions:.1e} (test predictions)")

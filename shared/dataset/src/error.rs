@@ -1,6 +1,8 @@
 //! Everything that can be wrong with a table, in words for the person who made it.
 
-use schema::{SignatureError, closest};
+use schema::SignatureError;
+
+use crate::text::{cleaned, did_you_mean, shortened};
 
 /// Why a table cannot be read or split.
 ///
@@ -10,14 +12,15 @@ use schema::{SignatureError, closest};
 #[non_exhaustive]
 pub enum DatasetError {
     /// Nothing is there.
-    #[error("`{location}` does not exist; check the path")]
+    #[error("`{}` does not exist; check the path", cleaned(.location))]
     NotFound {
         /// The path as given.
         location: String,
     },
     /// A folder, a device or a pipe.
     #[error(
-        "`{location}` is {found}; give the path of a CSV file (it is read twice, so a pipe will not do)"
+        "`{}` is {found}; give the path of a CSV file (it is read twice, so a pipe will not do)",
+        cleaned(.location)
     )]
     NotAFile {
         /// The path as given.
@@ -26,7 +29,7 @@ pub enum DatasetError {
         found: &'static str,
     },
     /// The operating system refused.
-    #[error("`{location}` cannot be read: {reason}")]
+    #[error("`{}` cannot be read: {}", cleaned(.location), cleaned(.reason))]
     Unreadable {
         /// The path as given.
         location: String,
@@ -34,7 +37,7 @@ pub enum DatasetError {
         reason: String,
     },
     /// A URL, or a `synthetic:` series that is not there.
-    #[error("`{location}` is not a place to read from: {reason}")]
+    #[error("`{}` is not a place to read from: {}", cleaned(.location), cleaned(.reason))]
     Location {
         /// The location as given.
         location: String,
@@ -42,19 +45,19 @@ pub enum DatasetError {
         reason: String,
     },
     /// No bytes, or only blank lines.
-    #[error("`{location}` is empty; expected a header line and rows")]
+    #[error("`{}` is empty; expected a header line and rows", cleaned(.location))]
     Empty {
         /// The location as given.
         location: String,
     },
     /// No rows.
-    #[error("`{location}` has a header but no rows")]
+    #[error("`{}` has a header but no rows", cleaned(.location))]
     HeaderOnly {
         /// The location as given.
         location: String,
     },
     /// The two passes over the table saw different bytes.
-    #[error("`{location}` changed while it was being read; try again once it is complete")]
+    #[error("`{}` changed while it was being read; try again once it is complete", cleaned(.location))]
     Changed {
         /// The location as given.
         location: String,
@@ -70,7 +73,8 @@ pub enum DatasetError {
     },
     /// A name is there twice.
     #[error(
-        "the header names `{column}` twice, as column {first} and column {second}; rename one of them"
+        "the header names `{}` twice, as column {first} and column {second}; rename one of them",
+        cleaned(.column)
     )]
     DuplicateColumn {
         /// The name.
@@ -96,9 +100,27 @@ pub enum DatasetError {
         /// The cells the header has.
         expected: usize,
     },
+    /// The header is one name that holds another separator.
+    #[error(
+        "the table seems to be separated by {separator}; Canopy reads commas: save it with `,` between cells and \
+         `.` in numbers"
+    )]
+    Separator {
+        /// The separator, in words.
+        separator: &'static str,
+    },
+    /// A file of another kind, known by its first bytes.
+    #[error("the table is {found}, not CSV in UTF-8; {advice}")]
+    NotText {
+        /// What the bytes are.
+        found: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
     /// Bytes that are no text.
     #[error(
-        "line {line} is not UTF-8 (byte {byte} of the file); save the table as UTF-8, for example with `iconv -t UTF-8`"
+        "line {line} is not UTF-8 (byte {byte} of the file); save the table as UTF-8: in Excel as \"CSV UTF-8\", or \
+         with `iconv -f WINDOWS-1252 -t UTF-8`"
     )]
     NotUtf8 {
         /// Where the bytes stand.
@@ -121,6 +143,15 @@ pub enum DatasetError {
         /// Where the row starts.
         line: u64,
     },
+    /// A space in front of a quote, which thereby belongs to the value.
+    #[error(
+        "the row of line {line} has a space before a quoted cell, so that its quotes would be part of the value; \
+         remove the spaces behind the commas (pandas: `read_csv(…, skipinitialspace=True)` before `to_csv`)"
+    )]
+    SpacedQuote {
+        /// Where the row starts.
+        line: u64,
+    },
     /// The file ends inside a quoted cell.
     #[error("a quote opened in the row of line {line} is never closed; the file ends inside it")]
     UnclosedQuote {
@@ -129,8 +160,8 @@ pub enum DatasetError {
     },
 
     /// An option names a column that is not there.
-    #[error("{origin} names the column `{column}`, which is not in the table; {}the columns are {}",
-            guess(.column, .columns), listed(.columns))]
+    #[error("{origin} names the column `{}`, which is not in the table; {}the columns are {}",
+            cleaned(.column), guess(.origin, .column, .columns), listed(.columns))]
     UnknownColumn {
         /// The flag, or the schema file.
         origin: &'static str,
@@ -139,8 +170,19 @@ pub enum DatasetError {
         /// The header.
         columns: Vec<String>,
     },
+    /// Another table, such as test data, lacks a column of the training table.
+    #[error(
+        "the training table has the column `{}`, the test table has not; {}the columns of the test table are {}",
+        cleaned(.column), guess("the training table", .column, .columns), listed(.columns)
+    )]
+    MissingColumn {
+        /// The column.
+        column: String,
+        /// The header of the other table.
+        columns: Vec<String>,
+    },
     /// Two options say different things of one column.
-    #[error("the column `{column}` is {first} and also {second}; choose one")]
+    #[error("the column `{}` is {first} and also {second}; choose one", cleaned(.column))]
     Conflict {
         /// The column.
         column: String,
@@ -150,15 +192,24 @@ pub enum DatasetError {
         second: &'static str,
     },
     /// The schema file does not say what a schema file says.
-    #[error("the schema file is not valid: {reason}")]
+    #[error("the schema file is not valid: {}", cleaned(.reason))]
     Schema {
         /// What is wrong, and where.
+        reason: String,
+    },
+    /// The schema file is not there, or may not be read.
+    #[error("the schema file `{}` cannot be read: {}", cleaned(.path), cleaned(.reason))]
+    SchemaUnreadable {
+        /// The path as given.
+        path: String,
+        /// What the operating system said.
         reason: String,
     },
 
     /// No row has a target.
     #[error(
-        "the target `{column}` is missing in every row; choose another column with `--target COL`"
+        "the target `{}` is missing in every row; choose another column with `--target COL`",
+        cleaned(.column)
     )]
     NoTarget {
         /// The target.
@@ -166,7 +217,8 @@ pub enum DatasetError {
     },
     /// The target is a category or a boolean.
     #[error(
-        "the target `{column}` holds text such as `{value}` in line {line}; Canopy fits regression models: choose a numeric column"
+        "the target `{}` holds text such as `{}` in line {line}; Canopy fits regression models: choose a numeric column",
+        cleaned(.column), cleaned(.value)
     )]
     TargetNotNumeric {
         /// The target.
@@ -177,7 +229,7 @@ pub enum DatasetError {
         line: u64,
     },
     /// The target never changes.
-    #[error("the target `{column}` is {value} in every {rows}: there is nothing to learn")]
+    #[error("the target `{}` is {value} in every {rows}: there is nothing to learn", cleaned(.column))]
     ConstantTarget {
         /// The target.
         column: String,
@@ -199,20 +251,21 @@ pub enum DatasetError {
     },
 
     /// Only the target is left.
-    #[error("no feature columns are left beside the target `{target}`; a model needs at least one")]
+    #[error("no feature columns are left beside the target `{}`; a model needs at least one", cleaned(.target))]
     NoFeatures {
         /// The target.
         target: String,
     },
     /// A column without a value.
-    #[error("the column `{column}` is missing in every row; leave it out with `--ignore {column}`")]
+    #[error("the column `{0}` is missing in every row; leave it out with `--ignore {0}`", cleaned(.column))]
     AllMissing {
         /// The column.
         column: String,
     },
     /// NaN, an infinity, or a number too large for 64 bits.
     #[error(
-        "the column `{column}` holds `{value}` in line {line}, which is not a finite number; write an empty cell or NA for a missing value"
+        "the column `{}` holds `{}` in line {line}, which is not a finite number; write an empty cell or NA for a missing value",
+        cleaned(.column), cleaned(.value)
     )]
     NotFinite {
         /// The column.
@@ -224,7 +277,8 @@ pub enum DatasetError {
     },
     /// An identifier rather than a category.
     #[error(
-        "the column `{column}` has more than {limit} different values, so it looks like an identifier; leave it out with `--ignore {column}`, or raise `--max-categories`"
+        "the column `{0}` has more than {limit} different values, so it looks like an identifier; leave it out with `--ignore {0}`, or raise `--max-categories`",
+        cleaned(.column)
     )]
     TooManyCategories {
         /// The column.
@@ -232,9 +286,28 @@ pub enum DatasetError {
         /// The limit that was in force.
         limit: usize,
     },
+    /// Numbers rather than a category, but for some of them.
+    #[error(
+        "the column `{}` has more than {limit} different values, and {:.0} % of its values are numbers: `{}` in line \
+         {line} is not; write missing values as an empty cell or NA",
+        cleaned(.column), (.number_ratio * 100.0).floor(), cleaned(.value)
+    )]
+    MostlyNumbers {
+        /// The column.
+        column: String,
+        /// The share of its values that are numbers, below 1.
+        number_ratio: f64,
+        /// The first value that is not.
+        value: String,
+        /// Where it stands.
+        line: u64,
+        /// The limit of categories that was in force.
+        limit: usize,
+    },
     /// Free text rather than a category.
     #[error(
-        "the column `{column}` holds a text of {n_bytes} bytes in line {line}, too long for a category (at most {limit}); leave it out with `--ignore {column}`"
+        "the column `{0}` holds a text of {n_bytes} bytes in line {line}, too long for a category (at most {limit}); leave it out with `--ignore {0}`",
+        cleaned(.column)
     )]
     CategoryTooLong {
         /// The column.
@@ -247,7 +320,7 @@ pub enum DatasetError {
         limit: usize,
     },
     /// A cell does not fit what the schema file, or the model's signature, says of its column.
-    #[error("the column `{column}` holds `{value}` in line {line}; expected {expected}")]
+    #[error("the column `{}` holds `{}` in line {line}; expected {}", cleaned(.column), cleaned(.value), cleaned(.expected))]
     Misfit {
         /// The column.
         column: String,
@@ -260,7 +333,8 @@ pub enum DatasetError {
     },
     /// A missing value in a column that the schema file declares without any.
     #[error(
-        "the column `{column}` is missing in line {line}, but the schema file says `\"nullable\": false`"
+        "the column `{}` is missing in line {line}, but the schema file says `\"nullable\": false`",
+        cleaned(.column)
     )]
     NotNullable {
         /// The column.
@@ -275,39 +349,52 @@ pub enum DatasetError {
         /// The fraction as given.
         fraction: f64,
     },
+    /// A test fraction that leaves too few rows to learn from.
+    #[error(
+        "`--test-fraction {fraction}` leaves {n_train} of {n_rows} rows to learn from; at least {minimum} are needed: \
+         give a smaller fraction or more rows"
+    )]
+    TooFewTrainingRows {
+        /// The fraction as given.
+        fraction: f64,
+        /// Rows that are left.
+        n_train: usize,
+        /// Rows with a target.
+        n_rows: usize,
+        /// The least number of rows to learn from.
+        minimum: usize,
+    },
     /// The training rows hold no value of a column.
     #[error(
-        "the column `{column}` has no value in any row of the training split; leave it out with `--ignore {column}`, or try another seed"
+        "the column `{0}` has no value in any row of the training split; leave it out with `--ignore {0}`, or try another seed",
+        cleaned(.column)
     )]
     NoTrainingValue {
         /// The column.
         column: String,
     },
     /// Features that make no signature.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
+    #[error("{}", cleaned(&.0.to_string()))]
+    Signature(SignatureError),
 }
 
-/// A cell as it may stand in a message: one line, not too long.
-pub(crate) fn shortened(cell: &str) -> String {
-    const SHOWN: usize = 40;
-    let cell = cell.trim();
-    let mut text: String = cell.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if cell.chars().nth(SHOWN).is_some() {
-        text.push('…');
+// By hand: what is not a source is not printed twice.
+impl From<SignatureError> for DatasetError {
+    fn from(error: SignatureError) -> Self {
+        Self::Signature(error)
     }
-    // Quotes need no escape between backticks.
-    text.replace("\\\"", "\"").replace("\\'", "'")
-}
-
-pub(crate) fn did_you_mean(name: &str, known: &[String]) -> String {
-    closest(name, known.iter().map(String::as_str))
-        .map(|near| format!("; did you mean `{near}`?"))
-        .unwrap_or_default()
 }
 
 /// The guess in front of another clause.
-fn guess(name: &str, known: &[String]) -> String {
+fn guess(origin: &str, name: &str, known: &[String]) -> String {
+    let is_repeatable = matches!(origin, "`--ignore`" | "`--categorical`");
+    let parts: Vec<&str> = name.split(',').map(str::trim).collect();
+    let is_column = |part: &str| known.iter().any(|column| column == part);
+    if is_repeatable && parts.len() > 1 && parts.iter().all(|part| is_column(part)) {
+        let flag = origin.trim_matches('`');
+        let flags: Vec<_> = parts.iter().map(|part| format!("{flag} {}", cleaned(part))).collect();
+        return format!("repeat the flag for each column: `{}`; ", flags.join(" "));
+    }
     did_you_mean(name, known)
         .strip_prefix("; ")
         .map(|guess| format!("{guess} "))
@@ -329,5 +416,70 @@ fn runs_on(line: &u64, last_line: &u64) -> String {
         format!(" and runs on to line {last_line}; is a quote left open?")
     } else {
         String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "a\u{1b}[2J\u{202e}\u{2066}\u{9b}\r\né";
+    const HARMLESS: &str = "a\\u{1b}[2J\\u{202e}\\u{2066}\\u{9b}\\r\\né";
+
+    #[test]
+    fn no_message_hands_text_to_the_terminal_raw() {
+        let text = || HOSTILE.to_owned();
+        let (line, limit) = (2, 10);
+        let errors = [
+            DatasetError::NotFound { location: text() },
+            DatasetError::NotAFile { location: text(), found: "a directory" },
+            DatasetError::Unreadable { location: text(), reason: text() },
+            DatasetError::Location { location: text(), reason: text() },
+            DatasetError::Empty { location: text() },
+            DatasetError::HeaderOnly { location: text() },
+            DatasetError::Changed { location: text() },
+            DatasetError::DuplicateColumn { column: text(), first: 1, second: 2 },
+            DatasetError::UnknownColumn {
+                origin: "`--ignore`",
+                column: text(),
+                columns: vec![text(), text() + "x"],
+            },
+            DatasetError::UnknownColumn {
+                origin: "`--ignore`",
+                column: format!("{HOSTILE},{HOSTILE}"),
+                columns: vec![HOSTILE.to_owned()],
+            },
+            DatasetError::MissingColumn {
+                column: text(),
+                columns: vec![text() + "x", text() + "y"],
+            },
+            DatasetError::Conflict { column: text(), first: "the target", second: "ignored" },
+            DatasetError::Schema { reason: text() },
+            DatasetError::SchemaUnreadable { path: text(), reason: text() },
+            DatasetError::NoTarget { column: text() },
+            DatasetError::TargetNotNumeric { column: text(), value: text(), line },
+            DatasetError::ConstantTarget { column: text(), value: 1.0, rows: "row" },
+            DatasetError::NoFeatures { target: text() },
+            DatasetError::AllMissing { column: text() },
+            DatasetError::NotFinite { column: text(), value: text(), line },
+            DatasetError::TooManyCategories { column: text(), limit },
+            DatasetError::MostlyNumbers {
+                column: text(),
+                number_ratio: 0.5,
+                value: text(),
+                line,
+                limit,
+            },
+            DatasetError::CategoryTooLong { column: text(), n_bytes: 2000, line, limit },
+            DatasetError::Misfit { column: text(), value: text(), line, expected: text() },
+            DatasetError::NotNullable { column: text(), line },
+            DatasetError::NoTrainingValue { column: text() },
+            DatasetError::Signature(SignatureError::DuplicateName(text())),
+        ];
+        for error in errors {
+            let message = error.to_string();
+            assert_eq!(cleaned(&message), message, "{message:?}");
+            assert!(message.contains(HARMLESS), "{message}");
+        }
     }
 }

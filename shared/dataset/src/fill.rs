@@ -2,9 +2,9 @@
 
 use schema::{Cell, Dtype, Feature, Output, Rows, Signature, parse_cell};
 
-use crate::error::{did_you_mean, shortened};
 use crate::records::Records;
 use crate::table::Declared;
+use crate::text::{did_you_mean, shortened};
 use crate::{DatasetError, Note};
 
 /// Where each value of a row comes from.
@@ -54,6 +54,7 @@ pub(crate) fn fill(
             continue;
         };
         target.push(actual);
+        filling.n_rows += 1;
         for (feature_idx, &place) in places.features.iter().enumerate() {
             values.push(filling.value(feature_idx, &record.cells[place], record.line)?);
         }
@@ -70,6 +71,7 @@ struct Filling<'s> {
     features: &'s [Feature],
     target: Feature,
     unforeseen: Unforeseen<'s>,
+    n_rows: u64,
     /// For each feature: unseen categories, and missing values where none were expected.
     counts: Vec<(u64, u64)>,
 }
@@ -80,6 +82,7 @@ impl<'s> Filling<'s> {
             features: signature.features(),
             target: as_number(signature.target()),
             unforeseen,
+            n_rows: 0,
             counts: vec![(0, 0); signature.n_features()],
         }
     }
@@ -130,7 +133,11 @@ impl<'s> Filling<'s> {
         for (feature, &(n_unseen, n_missing)) in self.features.iter().zip(&self.counts) {
             let column = || feature.name.clone();
             if n_unseen > 0 {
-                notes.push(Note::UnseenCategories { column: column(), n_rows: n_unseen });
+                notes.push(Note::UnseenCategories {
+                    column: column(),
+                    n_rows: n_unseen,
+                    n_test_rows: self.n_rows,
+                });
             }
             if n_missing > 0 {
                 notes.push(Note::UnexpectedMissing { column: column(), n_rows: n_missing });

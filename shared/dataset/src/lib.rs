@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod text;
+
 mod input;
 mod lines;
 mod records;

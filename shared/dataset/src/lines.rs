@@ -29,6 +29,8 @@ pub(crate) struct Fingerprint {
 pub(crate) struct Span {
     pub(crate) first_line: u64,
     pub(crate) last_line: u64,
+    /// Whether a cell that is not quoted has spaces and then a quote at its start.
+    pub(crate) has_spaced_quote: bool,
     n_bytes: usize,
 }
 
@@ -46,6 +48,7 @@ pub(crate) struct Lines<'a> {
     line_ended: bool,
     span: Span,
     quotes: Quotes,
+    spaced: Spaced,
 }
 
 impl<'a> Lines<'a> {
@@ -63,6 +66,7 @@ impl<'a> Lines<'a> {
             line_ended: true,
             span: Span::default(),
             quotes: Quotes::default(),
+            spaced: Spaced::default(),
         }
     }
 
@@ -127,6 +131,9 @@ impl<'a> Lines<'a> {
         if length == 0 {
             return Ok(());
         }
+        if self.line == 0 {
+            check_kind(&self.buffer[self.start..self.end]).map_err(io::Error::other)?;
+        }
         self.line += u64::from(std::mem::take(&mut self.line_ended));
         self.ready = self.start + self.checked(length)?;
         if self.n_bytes == self.end as u64 && self.start == 0 && self.buffer.starts_with(BOM) {
@@ -166,6 +173,7 @@ impl<'a> Lines<'a> {
         if self.quotes.feed(chunk).is_err() {
             return Err(io::Error::other(DatasetError::StrayQuote { line: self.span.first_line }));
         }
+        self.span.has_spaced_quote |= self.spaced.feed(chunk);
         if self.span.n_bytes > MAX_RECORD_BYTES {
             return Err(io::Error::other(DatasetError::LineTooLong { line: self.span.first_line }));
         }
@@ -183,6 +191,59 @@ impl Read for Lines<'_> {
         out[..n].copy_from_slice(&self.buffer[self.start..self.start + n]);
         self.start += n;
         Ok(n)
+    }
+}
+
+/// Refuses the kinds of files that people take for CSV, known by how they begin.
+fn check_kind(start: &[u8]) -> Result<(), DatasetError> {
+    const KINDS: [(&[u8], &str, &str); 5] = [
+        (b"\xff\xfe", "UTF-16 text", UTF16),
+        (b"\xfe\xff", "UTF-16 text", UTF16),
+        (b"\x1f\x8b", "a gzip file", "unpack it first: `gunzip`"),
+        (b"PK\x03\x04", "a zip file or an Excel workbook", PACKED),
+        (b"PK\x05\x06", "a zip file or an Excel workbook", PACKED),
+    ];
+    const UTF16: &str =
+        "save it as UTF-8: in Excel as \"CSV UTF-8\", or with `iconv -f UTF-16 -t UTF-8`";
+    const PACKED: &str = "unpack it, or save it in Excel as \"CSV UTF-8\"";
+    match KINDS.into_iter().find(|(magic, ..)| start.starts_with(magic)) {
+        Some((_, found, advice)) => Err(DatasetError::NotText { found, advice }),
+        None => Ok(()),
+    }
+}
+
+/// Finds a quote behind nothing but spaces at the start of a cell, which is thereby not quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Spaced {
+    #[default]
+    CellStart,
+    Spaces,
+    Plain,
+    Quoted,
+    QuoteSeen,
+}
+
+impl Spaced {
+    /// Takes the next bytes; whether there was one among them.
+    fn feed(&mut self, bytes: &[u8]) -> bool {
+        // Most lines have no quote: what a whole one ends in is known.
+        let is_whole = bytes.ends_with(b"\n") || bytes.ends_with(b"\r");
+        if *self == Self::CellStart && is_whole && !bytes.contains(&b'"') {
+            return false;
+        }
+        let mut is_found = false;
+        for byte in bytes {
+            is_found |= *self == Self::Spaces && *byte == b'"';
+            *self = match (*self, byte) {
+                (Self::CellStart | Self::QuoteSeen, b'"') => Self::Quoted,
+                (Self::Quoted, b'"') => Self::QuoteSeen,
+                (Self::Quoted, _) => Self::Quoted,
+                (_, b',' | b'\n' | b'\r') => Self::CellStart,
+                (Self::CellStart | Self::Spaces, b' ' | b'\t') => Self::Spaces,
+                _ => Self::Plain,
+            };
+        }
+        is_found
     }
 }
 

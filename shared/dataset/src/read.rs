@@ -7,6 +7,7 @@ use crate::fill::{Places, Unforeseen, fill};
 use crate::lines::Fingerprint;
 use crate::records::Records;
 use crate::scan::Column;
+use crate::split::few_test_rows;
 use crate::table::{Dataset, Declared, Source, Table};
 use crate::{DatasetError, Input, Note, ReadOptions, infer, input};
 
@@ -90,11 +91,7 @@ pub fn read_input_with(input: &dyn Input, signature: &Signature) -> Result<Table
     let place = |name: &str| {
         let columns = records.columns();
         columns.iter().position(|column| column == name).ok_or_else(|| {
-            DatasetError::UnknownColumn {
-                origin: "the model",
-                column: name.to_owned(),
-                columns: columns.to_vec(),
-            }
+            DatasetError::MissingColumn { column: name.to_owned(), columns: columns.to_vec() }
         })
     };
     let places = Places {
@@ -124,6 +121,7 @@ pub fn read_input_with(input: &dyn Input, signature: &Signature) -> Result<Table
             },
         );
     }
+    filled.notes.extend(few_test_rows(filled.target.len()));
     Ok(Table {
         dataset: Dataset::new(signature.clone(), filled.rows, filled.target),
         source,

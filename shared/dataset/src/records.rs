@@ -14,6 +14,7 @@ pub(crate) struct Records<'a> {
     csv: csv::Reader<Lines<'a>>,
     record: StringRecord,
     columns: Vec<String>,
+    has_spaced_quote: bool,
 }
 
 /// One row as it stands in the file.
@@ -35,10 +36,12 @@ impl<'a> Records<'a> {
                 .from_reader(Lines::new(input.open()?)),
             record: StringRecord::new(),
             columns: vec![],
+            has_spaced_quote: false,
         };
-        if records.read()?.is_none() {
+        let Some((line, _)) = records.read()? else {
             return Err(DatasetError::Empty { location: records.location.to_owned() });
-        }
+        };
+        records.check_quotes(line)?;
         records.columns = checked_header(&records.record)?;
         Ok(records)
     }
@@ -53,6 +56,7 @@ impl<'a> Records<'a> {
         let Some((line, last_line)) = self.read()? else {
             return Ok(None);
         };
+        self.check_quotes(line)?;
         let (found, expected) = (self.record.len(), self.columns.len());
         if found != expected {
             return Err(DatasetError::Ragged { line, last_line, found, expected });
@@ -63,6 +67,19 @@ impl<'a> Records<'a> {
     /// Reads on to the end, or until more than `at_most` bytes were read; what all bytes came to.
     pub(crate) fn finish(self, at_most: u64) -> Result<Fingerprint, DatasetError> {
         self.csv.into_inner().drain(at_most).map_err(|error| explain(self.location, error))
+    }
+
+    /// Refuses a cell that would keep the quotes around it, and one that they do not hold together.
+    fn check_quotes(&self, line: u64) -> Result<(), DatasetError> {
+        let is_wrapped = |cell: &str| {
+            let cell = cell.trim();
+            cell.len() > 1 && cell.starts_with('"') && cell.ends_with('"')
+        };
+        let is_apart = !self.columns.is_empty() && self.record.len() > self.columns.len();
+        if self.has_spaced_quote && (is_apart || self.record.iter().any(is_wrapped)) {
+            return Err(DatasetError::SpacedQuote { line });
+        }
+        Ok(())
     }
 
     fn read(&mut self) -> Result<Option<(u64, u64)>, DatasetError> {
@@ -76,11 +93,18 @@ impl<'a> Records<'a> {
             return Ok(None);
         }
         let span = self.csv.get_mut().end_record()?;
+        self.has_spaced_quote = span.has_spaced_quote;
         Ok(Some((span.first_line, span.last_line)))
     }
 }
 
 fn checked_header(record: &StringRecord) -> Result<Vec<String>, DatasetError> {
+    if let [only] = record.iter().collect::<Vec<_>>()[..] {
+        let separators = [(';', "`;`"), ('\t', "tabs"), ('|', "`|`")];
+        if let Some((_, separator)) = separators.into_iter().find(|(c, _)| only.contains(*c)) {
+            return Err(DatasetError::Separator { separator });
+        }
+    }
     let mut places = HashMap::with_capacity(record.len());
     for (idx, name) in record.iter().map(str::trim).enumerate() {
         if name.is_empty() {

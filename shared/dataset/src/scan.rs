@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use schema::{MAX_EXACT_INTEGER, is_missing};
 
-use crate::error::shortened;
+use crate::text::shortened;
 
 /// The greatest length of a category in bytes; what is longer is free text.
 pub const MAX_CATEGORY_BYTES: usize = 1024;
@@ -39,6 +39,11 @@ pub(crate) struct Column {
     pub(crate) exceeds_integers: bool,
     pub(crate) first_not_finite: Option<Found>,
     pub(crate) first_text: Option<Found>,
+    /// The first whole number with a zero in front, such as 00501.
+    pub(crate) first_zero: Option<Found>,
+    /// Numbers whose point may separate thousands, such as 1.036.
+    pub(crate) n_grouped: u64,
+    pub(crate) first_grouped: Option<Found>,
     pub(crate) distinct: Distinct,
     max_categories: usize,
 }
@@ -58,6 +63,9 @@ impl Column {
             exceeds_integers: false,
             first_not_finite: None,
             first_text: None,
+            first_zero: None,
+            n_grouped: 0,
+            first_grouped: None,
             distinct: match max_categories {
                 Some(_) => Distinct::Known(HashSet::new()),
                 None => Distinct::NotCollected,
@@ -76,7 +84,7 @@ impl Column {
         self.n_values += 1;
         self.collect(text, line);
         match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => self.see_number(text, value),
+            Ok(value) if value.is_finite() => self.see_number(text, value, line),
             Ok(_) => keep_first(&mut self.first_not_finite, text, line),
             Err(_) => {
                 keep_first(&mut self.first_text, text, line);
@@ -87,7 +95,7 @@ impl Column {
         }
     }
 
-    fn see_number(&mut self, text: &str, value: f64) {
+    fn see_number(&mut self, text: &str, value: f64, line: u64) {
         self.n_numbers += 1;
         self.minimum = self.minimum.min(value);
         self.maximum = self.maximum.max(value);
@@ -95,7 +103,19 @@ impl Column {
         if digits.bytes().all(|byte| byte.is_ascii_digit()) {
             self.n_integers += 1;
             self.exceeds_integers |= value.abs() > MAX_EXACT_INTEGER;
+            if digits.len() > 1 && digits.starts_with('0') {
+                keep_first(&mut self.first_zero, text, line);
+            }
+        } else if is_grouped(digits) {
+            self.n_grouped += 1;
+            keep_first(&mut self.first_grouped, text, line);
         }
+    }
+
+    /// Whether whole numbers stand beside others that all look as if their point separated thousands.
+    pub(crate) fn may_separate_thousands(&self) -> bool {
+        let is_whole_or_grouped = self.n_integers + self.n_grouped == self.n_values;
+        self.n_integers > 0 && self.n_grouped > 0 && is_whole_or_grouped
     }
 
     fn collect(&mut self, text: &str, line: u64) {
@@ -125,6 +145,15 @@ impl Column {
     }
 }
 
+/// One to three digits, not 0 in front, and groups of three behind points.
+fn is_grouped(digits: &str) -> bool {
+    let mut groups = digits.split('.');
+    let is_number = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
+    let is_first =
+        |group: &str| (1..=3).contains(&group.len()) && is_number(group) && !group.starts_with('0');
+    groups.next().is_some_and(is_first) && groups.all(|group| group.len() == 3 && is_number(group))
+}
+
 fn keep_first(place: &mut Option<Found>, text: &str, line: u64) {
     place.get_or_insert_with(|| Found { value: shortened(text), line });
 }
@@ -151,6 +180,16 @@ mod tests {
         let long = "x".repeat(MAX_CATEGORY_BYTES + 1);
         let column = scanned(&["a", &long], 10);
         assert!(matches!(column.distinct, Distinct::TooLong { n_bytes: 1025, line: 3 }));
+    }
+
+    #[test]
+    fn knows_groups_of_thousands() {
+        for text in ["1.036", "12.345", "999.999", "1.000.000"] {
+            assert!(is_grouped(text), "{text}");
+        }
+        for text in ["0.125", "1.5", "1234.567", "1.0367", "1.036e2", ".125", "1.", "inf"] {
+            assert!(!is_grouped(text), "{text}");
+        }
     }
 
     #[test]

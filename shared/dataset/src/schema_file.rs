@@ -60,11 +60,14 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// As [`Schema::from_json`], and if the file cannot be read.
+    /// As [`Schema::from_json`], and [`DatasetError::SchemaUnreadable`] if the file cannot be read.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DatasetError> {
         let path = path.as_ref();
-        let json = std::fs::read_to_string(path)
-            .map_err(|error| invalid(format!("`{}`: {error}", path.display())))?;
+        let json =
+            std::fs::read_to_string(path).map_err(|error| DatasetError::SchemaUnreadable {
+                path: path.display().to_string(),
+                reason: error.to_string(),
+            })?;
         Self::from_json(&json)
     }
 

@@ -5,10 +5,10 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use schema::{Dtype, Feature, Output, Range, Signature};
 
-use crate::{Dataset, DatasetError, Note};
+use crate::{Dataset, DatasetError, MIN_ROWS, Note};
 
-/// The least number of rows to learn from after a split.
-const MIN_TRAIN: usize = 2;
+/// Scores of fewer test rows than these are noted.
+const FEW_TEST_ROWS: usize = 30;
 
 /// Two parts of a dataset, under one signature: that of the training rows.
 #[derive(Debug, Clone)]
@@ -17,13 +17,13 @@ pub struct Split {
     pub train: Dataset,
     /// The rows to evaluate on, in shuffled order.
     pub test: Dataset,
-    /// Test rows with categories that no training row has.
+    /// Test rows with categories that no training row has, and test rows too few to tell much.
     pub notes: Vec<Note>,
 }
 
 impl Dataset {
-    /// Shuffles the rows and sets `round(n_rows × test_fraction)` of them aside: at least 1, and leaving
-    /// at least 2 to learn from.
+    /// Shuffles the rows and sets `round(n_rows × test_fraction)` of them aside: at least 1, and never
+    /// so many that fewer than [`MIN_ROWS`] are left to learn from.
     ///
     /// The same seed gives the same split on every platform (Fisher–Yates driven by ChaCha8).
     /// Ranges and categories become those of the training rows, so that the signature promises nothing
@@ -32,8 +32,8 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// If the fraction is not between 0 and 1; with fewer than 3 rows; if the training rows hold no value of
-    /// a column, or only one value of the target.
+    /// If the fraction is not between 0 and 1; if it leaves fewer than [`MIN_ROWS`] rows to learn from; if the
+    /// training rows hold no value of a column, or only one value of the target.
     ///
     /// # Examples
     ///
@@ -50,17 +50,24 @@ impl Dataset {
             return Err(DatasetError::TestFraction { fraction: test_fraction });
         }
         let n_rows = self.n_rows();
-        if n_rows <= MIN_TRAIN {
-            return Err(DatasetError::TooFewRows { found: n_rows, minimum: MIN_TRAIN + 1 });
+        let n_test = ((n_rows as f64 * test_fraction).round() as usize).max(1);
+        let n_train = n_rows.saturating_sub(n_test);
+        if n_train < MIN_ROWS {
+            return Err(DatasetError::TooFewTrainingRows {
+                fraction: test_fraction,
+                n_train,
+                n_rows,
+                minimum: MIN_ROWS,
+            });
         }
-        let n_test = (n_rows as f64 * test_fraction).round() as usize;
         let mut order: Vec<usize> = (0..n_rows).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        let (test, train) = order.split_at(n_test.clamp(1, n_rows - MIN_TRAIN));
+        let (test, train) = order.split_at(n_test);
 
         let (signature, codes) = self.narrowed(train)?;
         let (train, _) = self.part(train, &signature, &codes);
-        let (test, notes) = self.part(test, &signature, &codes);
+        let (test, mut notes) = self.part(test, &signature, &codes);
+        notes.extend(few_test_rows(n_test));
         Ok(Split { train, test, notes })
     }
 
@@ -139,12 +146,18 @@ impl Dataset {
             .map(|(feature, n_rows)| Note::UnseenCategories {
                 column: feature.name.clone(),
                 n_rows,
+                n_test_rows: row_idx.len() as u64,
             })
             .collect();
         let target = row_idx.iter().map(|&row| self.target()[row]).collect();
         let part = Self::new(signature.clone(), rows, target).declaring(self.declared.clone());
         (part, notes)
     }
+}
+
+/// A note where scores say little.
+pub(crate) fn few_test_rows(n_test: usize) -> Option<Note> {
+    (n_test < FEW_TEST_ROWS).then_some(Note::FewTestRows { n_test_rows: n_test as u64 })
 }
 
 /// The new code of every old one, NaN for those that are gone; none where codes stay.

@@ -63,6 +63,81 @@ fn the_header_has_names_and_each_of_them_once() {
 }
 
 #[test]
+fn another_separator_is_recognised() {
+    for (separator, said) in [(";", "`;`"), ("\t", "tabs"), ("|", "`|`")] {
+        let csv = table(&format!("x{separator}y"), 12, |row| format!("{row}{separator}{row}"));
+        assert_eq!(
+            refusal(&csv, "y"),
+            format!(
+                "the table seems to be separated by {said}; Canopy reads commas: save it with `,` between cells and `.` in numbers"
+            )
+        );
+    }
+    let csv = table("x;,y", 12, |row| format!("{row},{row}"));
+    assert!(read_text(&csv, "y").is_ok(), "a name may hold one");
+}
+
+#[test]
+fn a_space_before_a_quoted_cell_is_refused() {
+    let message = |line| {
+        format!(
+            "the row of line {line} has a space before a quoted cell, so that its quotes would be part of the value; \
+             remove the spaces behind the commas (pandas: `read_csv(…, skipinitialspace=True)` before `to_csv`)"
+        )
+    };
+    let with = |cell: &str| {
+        table("x,y", 12, |row| match row {
+            3 => format!("3,{cell}"),
+            _ => format!("{row},{row}"),
+        })
+    };
+    assert_eq!(refusal(&with(" \"3\""), "y"), message(5));
+    assert_eq!(refusal(&with(" \t\"3\" "), "y"), message(5));
+    assert_eq!(refusal(&with(" \"3, 4\""), "y"), message(5));
+    assert_eq!(refusal(&table("x, \"y\"", 12, |row| format!("{row},{row}")), "y"), message(1));
+    assert!(refusal("\n\nx, \"y\"\n1,2\n", "y").starts_with("the row of line 3 has a space"));
+    assert_eq!(refusal(&table(" \"x\",y", 12, |row| format!("{row},{row}")), "y"), message(1));
+    // Quoted as a whole, and no quotes around the cell: these say what they mean.
+    let fine = table("x,y", 12, |row| {
+        let cells = [
+            "\" \"\"a\"\" \"",
+            " 6\" pipe",
+            " \"a\" b",
+            "\"b\"",
+            "\"\"\"c\"\"\"",
+            "\"x\n, \"\"y\"\"\"",
+        ];
+        format!("{},{row}", cells[row as usize % 6])
+    });
+    let fine = read_text(&fine, "y").expect("a table").dataset;
+    let expected = ["\"a\"", "\"a\" b", "\"c\"", "6\" pipe", "b", "x\n, \"y\""];
+    assert_eq!(fine.signature().features()[0].categories, expected);
+}
+
+#[test]
+fn a_list_of_columns_is_told_to_repeat_the_flag() {
+    let csv = table("carat,cut,price", 12, |row| format!("{row},{row},{row}"));
+    let options = ReadOptions { ignore: vec!["carat, cut".into()], ..ReadOptions::new("price") };
+    assert_eq!(
+        refusal_of(&csv, &options),
+        "`--ignore` names the column `carat, cut`, which is not in the table; repeat the flag for each column: \
+         `--ignore carat --ignore cut`; the columns are `carat`, `cut`, `price`"
+    );
+    let options =
+        ReadOptions { categorical: vec!["carat,cup".into()], ..ReadOptions::new("price") };
+    assert!(!refusal_of(&csv, &options).contains("repeat the flag"));
+}
+
+#[test]
+fn the_only_column_there_is_is_not_guessed() {
+    let csv = table("price", 12, |row| row.to_string());
+    assert_eq!(
+        refusal(&csv, "prise"),
+        "`--target` names the column `prise`, which is not in the table; the columns are `price`"
+    );
+}
+
+#[test]
 fn a_misspelt_column_is_guessed() {
     let csv = table("carat,price", 12, |row| format!("{row},{row}"));
     assert_eq!(
@@ -161,6 +236,17 @@ fn an_identifier_is_no_category() {
     let feature = &table_of_all.dataset.signature().features()[0];
     assert_eq!(feature.categories.len(), 10_000);
 
+    let slips = table("a,y", 3000, |row| {
+        format!("{},{row}", if row % 6 == 5 { "None".to_owned() } else { row.to_string() })
+    });
+    assert_eq!(
+        refusal(&slips, "y"),
+        "the column `a` has more than 1000 different values, and 83 % of its values are numbers: `None` in line 7 is not; \
+         write missing values as an empty cell or NA"
+    );
+    let options = ReadOptions { categorical: vec!["a".into()], ..ReadOptions::new("y") };
+    assert!(refusal_of(&slips, &options).contains("raise `--max-categories`"));
+
     let free_text = table("text,y", 12, |row| format!("{},{row}", "lorem ".repeat(300)));
     assert_eq!(
         refusal(&free_text, "y"),
@@ -176,8 +262,24 @@ fn bytes_that_are_not_utf8_are_found() {
             .expect_err("not UTF-8");
     assert_eq!(
         error.to_string(),
-        "line 3 is not UTF-8 (byte 12 of the file); save the table as UTF-8, for example with `iconv -t UTF-8`"
+        "line 3 is not UTF-8 (byte 12 of the file); save the table as UTF-8: in Excel as \"CSV UTF-8\", or with `iconv -f WINDOWS-1252 -t UTF-8`"
     );
+    let refused = |bytes: &[u8]| {
+        let input = MemoryInput::new("data.csv", bytes);
+        read_input(&input, &ReadOptions::new("y")).expect_err("no text").to_string()
+    };
+    let utf16 = "the table is UTF-16 text, not CSV in UTF-8; save it as UTF-8: in Excel as \"CSV UTF-8\", or with `iconv -f UTF-16 -t UTF-8`";
+    assert_eq!(refused(b"\xff\xfex\0,\0y\0\n\0"), utf16);
+    assert_eq!(refused(b"\xfe\xff\0x\0,\0y\0\n"), utf16);
+    assert_eq!(
+        refused(b"\x1f\x8b\x08\0\0\n"),
+        "the table is a gzip file, not CSV in UTF-8; unpack it first: `gunzip`"
+    );
+    assert_eq!(
+        refused(b"PK\x03\x04\x14\0\x08\n"),
+        "the table is a zip file or an Excel workbook, not CSV in UTF-8; unpack it, or save it in Excel as \"CSV UTF-8\""
+    );
+    assert!(refused(b"PK,y\n1,2\n").starts_with("only 1 row has"), "a name may be PK");
 }
 
 #[test]

@@ -35,7 +35,13 @@ fn infers_every_dtype() {
     assert_eq!(table.dataset.rows().row(3), [-3.0, 3.0, 0.0, 3.0, 0.0]);
     assert_eq!(table.dataset.target()[3], 3.0);
     assert_eq!(table.dataset.signature().target().dtype, Integer);
-    assert!(table.notes.is_empty(), "{:?}", table.notes);
+    assert_eq!(
+        notes(&table),
+        [
+            "the column `mixed` is read as categories although 50 % of its values are numbers: `true` in line 7 is not; \
+             write missing values as an empty cell or NA, or say `--categorical mixed`",
+        ]
+    );
 }
 
 #[test]
@@ -94,7 +100,8 @@ fn notes_what_is_probably_not_meant() {
     assert_eq!(
         notes(&table),
         [
-            "the column `slip` is read as categories although 99 % of its values are numbers: `4O` in line 42 is not",
+            "the column `slip` is read as categories although 99 % of its values are numbers: `4O` in line 42 is not; \
+             write missing values as an empty cell or NA, or say `--categorical slip`",
             "the column `same` is `7` in every row: no model can learn from it",
             "the column `big` holds whole numbers of 2^53 and more, which are read as the nearest 64-bit floats; \
              if it is an identifier, leave it out with `--ignore big`",
@@ -135,7 +142,7 @@ fn a_schema_file_overrides_inference_and_survives_a_split() {
     let x = feature(&table, "x");
     assert_eq!((x.dtype, x.nullable, range(x)), (Dtype::Number, true, (-5.0, 39.0)));
     assert_eq!(feature(&table, "grade").categories, ["0", "1", "2", "3"]);
-    let split = table.dataset.split(0.9, 1).expect("a split");
+    let split = table.dataset.split(0.7, 1).expect("a split");
     let features = split.train.signature().features();
     assert_eq!(features[0].range.expect("a range").minimum, -5.0);
     assert!(features[0].range.expect("a range").maximum < 39.0);
@@ -177,6 +184,10 @@ fn a_cell_that_does_not_fit_its_declaration_is_an_error() {
         (
             r#"{"name":"cut","dtype":"category","categories":["Fair","Ideal"]}"#,
             "the column `cut` holds `Idael` in line 6; expected a string, one of \"Fair\", \"Ideal\"; did you mean `Ideal`?",
+        ),
+        (
+            r#"{"name":"cut","dtype":"category","categories":["Ideal"]}"#,
+            "the column `cut` holds `Idael` in line 6; expected a string, one of \"Ideal\"",
         ),
         (
             r#"{"name":"cat","dtype":"category"}"#,
@@ -236,6 +247,11 @@ fn a_schema_file_is_read_strictly() {
         assert!(error.starts_with("the schema file is not valid: "), "{error}");
         assert!(error.contains(message), "{error} should say {message}");
     }
+    let error = Schema::read("no/such.json").expect_err("not there").to_string();
+    assert_eq!(
+        error,
+        "the schema file `no/such.json` cannot be read: No such file or directory (os error 2)"
+    );
 }
 
 #[test]
@@ -257,14 +273,15 @@ fn another_table_is_read_in_the_terms_of_a_signature() {
         [
             "1 of 3 rows are left out: the target `y` is missing in them",
             "the column `x` is missing in 1 rows although training saw no missing values in it; the server refuses such rows",
-            "the column `cut` has categories that the training rows do not have; they are read as missing (in 1 rows)",
+            "the column `cut` has categories that the training rows do not have; they are read as missing (in 1 of 2 test rows)",
+            "scores of 2 test rows say little",
         ]
     );
 
     let refusals = [
         (
             "y,cut\n1,c0\n",
-            "the model names the column `x`, which is not in the table; did you mean `y`? the columns are `y`, `cut`",
+            "the training table has the column `x`, the test table has not; did you mean `y`? the columns of the test table are `y`, `cut`",
         ),
         (
             "y,cut,x\n1,c0,2.5\n",

@@ -25,7 +25,7 @@ fn a_seed_gives_the_same_rows_for_ever() {
 #[test]
 fn both_parts_have_rows_and_together_all_of_them() {
     for (n_rows, fraction, n_test) in
-        [(10, 0.2, 2), (10, 0.25, 3), (10, 0.001, 1), (10, 0.999, 8), (1000, 0.5, 500)]
+        [(20, 0.2, 4), (20, 0.25, 5), (20, 0.001, 1), (11, 0.05, 1), (1000, 0.5, 500)]
     {
         let split = numbered(n_rows).split(fraction, 7).expect("a split");
         assert_eq!(split.test.n_rows(), n_test, "{fraction} of {n_rows}");
@@ -76,7 +76,9 @@ fn the_signature_is_that_of_the_training_rows() {
         }
     }
     assert!(n_unseen > 0);
-    assert_eq!(split.notes, [Note::UnseenCategories { column: "name".into(), n_rows: n_unseen }]);
+    let unseen =
+        Note::UnseenCategories { column: "name".into(), n_rows: n_unseen, n_test_rows: 20 };
+    assert_eq!(split.notes, [unseen, Note::FewTestRows { n_test_rows: 20 }]);
     assert!(split.train.rows().column(0).all(|code| !code.is_nan()));
 
     let range = signature.features()[1].range.expect("a range");
@@ -110,6 +112,32 @@ fn a_column_or_target_without_a_value_to_learn_from_is_named() {
 }
 
 #[test]
+fn a_split_leaves_enough_to_learn_from_and_says_when_scores_say_little() {
+    let refused = |n_rows, fraction| {
+        numbered(n_rows).split(fraction, 7).expect_err("too few rows").to_string()
+    };
+    assert_eq!(
+        refused(12, 0.25),
+        "`--test-fraction 0.25` leaves 9 of 12 rows to learn from; at least 10 are needed: give a smaller fraction or more rows"
+    );
+    assert_eq!(
+        refused(1000, 0.999),
+        "`--test-fraction 0.999` leaves 1 of 1000 rows to learn from; at least 10 are needed: give a smaller fraction or more rows"
+    );
+    assert_eq!(
+        refused(10, 0.1),
+        "`--test-fraction 0.1` leaves 9 of 10 rows to learn from; at least 10 are needed: give a smaller fraction or more rows"
+    );
+    let notes = |n_rows| {
+        let split = numbered(n_rows).split(0.2, 7).expect("a split");
+        split.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(notes(12), ["scores of 2 test rows say little"]);
+    assert_eq!(notes(145), ["scores of 29 test rows say little"]);
+    assert!(notes(150).is_empty());
+}
+
+#[test]
 fn two_rows_cannot_be_split() {
     let feature = Feature {
         name: "x".into(),
@@ -127,6 +155,6 @@ fn two_rows_cannot_be_split() {
     let dataset = Dataset::new(signature, Rows::new(1, vec![1.0, 2.0]), vec![1.0, 2.0]);
     assert_eq!(
         dataset.split(0.5, 1).expect_err("two rows").to_string(),
-        "only 2 rows have a target; at least 3 are needed"
+        "`--test-fraction 0.5` leaves 1 of 2 rows to learn from; at least 10 are needed: give a smaller fraction or more rows"
     );
 }

@@ -70,6 +70,12 @@ impl Encoding {
         columns
     }
 
+    /// The category that is spread over the most indicator columns, and their number.
+    pub(crate) fn widest(&self) -> Option<(usize, u32)> {
+        let indicators = self.n_indicators.iter().copied().enumerate();
+        indicators.max_by_key(|&(_, n)| n).filter(|&(_, n)| n > 1)
+    }
+
     /// What to call each column in a message.
     pub(crate) fn column_names(&self, signature: &Signature) -> Vec<String> {
         let mut names = Vec::with_capacity(self.n_columns());

@@ -27,7 +27,10 @@ pub enum FitError {
         expected: usize,
     },
     /// A value that no reader of tables gives: infinite, or no code of a category.
-    #[error("feature `{feature}` is {value} in row {row}, which is no value of a {dtype}")]
+    #[error(
+        "feature `{}` is {value} in row {row}, which is no value of a {dtype}",
+        cleaned(feature)
+    )]
     Value {
         /// The feature.
         feature: String,
@@ -40,8 +43,9 @@ pub enum FitError {
     },
     /// Numbers so large or so small that sums of their squares are not.
     #[error(
-        "`{name}` is {value:e} in row {row}; a fit needs finite numbers up to 1e100 in size, the largest \
-         target no smaller than 1e-100: choose another unit for it"
+        "`{}` is {value:e} in row {row}; a fit needs finite numbers up to 1e100 in size, the largest \
+         target no smaller than 1e-100: choose another unit for it",
+        cleaned(name)
     )]
     Magnitude {
         /// The feature or the target.
@@ -53,15 +57,46 @@ pub enum FitError {
     },
     /// A feature without one value.
     #[error(
-        "feature `{feature}` has no value in any training row; leave it out with --ignore {feature}"
+        "feature `{0}` has no value in any training row; leave it out with --ignore {0}",
+        cleaned(feature)
     )]
     AllMissing {
         /// The feature.
         feature: String,
     },
+    /// Least squares has no single answer with as many columns as rows.
+    #[error(
+        "{n_columns} columns after spreading categories for {n_rows} rows: least squares has no single \
+         answer; use --estimator ridge, or leave columns out with --ignore"
+    )]
+    TooFewRows {
+        /// Encoded columns that vary.
+        n_columns: usize,
+        /// The training rows.
+        n_rows: usize,
+    },
+    /// The design of a linear model, or the matrix of its correlations, would not fit in memory.
+    #[error(
+        "{n_columns} columns after spreading categories for {n_rows} rows need {mebibytes} MiB, more than \
+         {limit_mebibytes} MiB; {advice}"
+    )]
+    TooLarge {
+        /// The encoded columns.
+        n_columns: usize,
+        /// The training rows.
+        n_rows: usize,
+        /// The size of the larger matrix.
+        mebibytes: usize,
+        /// The largest size.
+        limit_mebibytes: usize,
+        /// What to do, with the widest category column.
+        advice: String,
+    },
     /// Columns of which one says nothing that the others do not.
     #[error(
-        "column `{column}` is linearly dependent on {others}, so that their coefficients are not determined; {advice}"
+        "column `{}` is linearly dependent on {}, so that their coefficients are not determined; {advice}",
+        cleaned(column),
+        cleaned(others)
     )]
     Dependent {
         /// The encoded column: `carat`, or `cut = Ideal`.
@@ -98,4 +133,46 @@ pub enum FitError {
     /// [`crate::Progress::is_cancelled`] said so.
     #[error("the fit was cancelled")]
     Cancelled,
+}
+
+/// A name from a table as it may stand in a message: nothing in it moves the cursor or turns the text around.
+pub(crate) fn cleaned(name: &str) -> String {
+    let is_unsafe = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        if is_unsafe(c) {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_reach_the_terminal_raw() {
+        let name = "a\u{1b}[2J\u{202e}\u{2066}\né".to_owned();
+        let errors = [
+            FitError::AllMissing { feature: name.clone() },
+            FitError::Magnitude { name: name.clone(), row: 0, value: 1e101 },
+            FitError::Dependent {
+                column: name.clone(),
+                others: name.clone(),
+                advice: String::new(),
+            },
+            FitError::Value { feature: name, dtype: schema::Dtype::Number, row: 0, value: 1.0 },
+        ];
+        for error in errors {
+            let text = error.to_string();
+            assert!(text.contains("a\\u{1b}[2J\\u{202e}\\u{2066}\\né"), "{text}");
+            assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}'), "{text:?}");
+        }
+    }
 }

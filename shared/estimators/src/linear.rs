@@ -57,13 +57,14 @@ impl Checked<LinearParams> {
     ///
     /// # Errors
     ///
-    /// [`FitError::Dependent`] where they are not determined; see [`FitError`] for the others.
+    /// [`FitError::TooFewRows`] and [`FitError::Dependent`] where they are not determined; see [`FitError`] for the others.
     pub fn fit(
         &self,
         training: &Training<'_>,
         progress: &dyn Progress,
     ) -> Result<Fitted, FitError> {
         Fitted::of_linear(training, progress, |data| {
+            data.check_rows()?;
             data.check_independent(0.0, ADVICE)?;
             let solution = least_squares(data.z.clone(), data.y.clone())?;
             check_gradient(data, solution.params())?;

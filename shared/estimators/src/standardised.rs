@@ -5,10 +5,14 @@ use ndarray::{Array1, Array2, ArrayView1, Axis, ShapeBuilder};
 use schema::Rows;
 
 use crate::encoding::Encoding;
+use crate::error::cleaned;
 use crate::{FitError, Training};
 
 /// A pivot below this leaves too few digits for a coefficient: the rest of the column is explained by others.
 const SMALLEST_PIVOT: f64 = 1e-12;
+
+/// The most bytes of the design, and of the matrix of its correlations: 512 MiB. A fit holds some copies.
+const MAX_MATRIX_BYTES: usize = 512 << 20;
 
 /// The mean and the scale (population standard deviation) of one column or of the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +65,7 @@ impl Standardised {
         training.check()?;
         let encoding = Encoding::indicators(training)?;
         let n_rows = training.rows.n_rows();
+        check_size(training, &encoding)?;
         let references = encoding.references(training.rows);
         let columns = encoding.columns(training.rows);
         let (kept, scales) = columns
@@ -84,6 +89,12 @@ impl Standardised {
     /// Whether there is nothing to solve: the mean of the target is the best there is.
     pub(crate) fn is_constant(&self) -> bool {
         self.z.ncols() == 0 || self.standardiser.target.deviation == 0.0
+    }
+
+    /// Refuses as many columns as rows.
+    pub(crate) fn check_rows(&self) -> Result<(), FitError> {
+        let (n_rows, n_columns) = self.z.dim();
+        if n_columns < n_rows { Ok(()) } else { Err(FitError::TooFewRows { n_columns, n_rows }) }
     }
 
     /// Refuses a column that follows from those before it: a Cholesky factorisation of the correlation
@@ -132,6 +143,33 @@ impl Standardised {
     }
 }
 
+/// Refuses matrices beyond the limit before they are made.
+fn check_size(training: &Training<'_>, encoding: &Encoding) -> Result<(), FitError> {
+    let (n_rows, n_columns) = (training.rows.n_rows(), encoding.n_columns());
+    let longest = n_rows.max(n_columns);
+    let n_bytes = longest.saturating_mul(n_columns).saturating_mul(size_of::<f64>());
+    if n_bytes <= MAX_MATRIX_BYTES {
+        return Ok(());
+    }
+    let advice = match encoding.widest() {
+        Some((feature_idx, n)) => {
+            let name = cleaned(&training.signature.features()[feature_idx].name);
+            format!(
+                "the widest category is `{name}` with {n} of the columns: leave it out with \
+                 --ignore {name}, or use --estimator random-forest"
+            )
+        }
+        None => "fit fewer rows, or use --estimator random-forest".to_owned(),
+    };
+    Err(FitError::TooLarge {
+        n_columns,
+        n_rows,
+        mebibytes: n_bytes.div_ceil(1 << 20),
+        limit_mebibytes: MAX_MATRIX_BYTES >> 20,
+        advice,
+    })
+}
+
 /// The inner product of the first `n` values.
 fn dot(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>, n: usize) -> f64 {
     a.iter().zip(b).take(n).map(|(a, b)| a * b).sum()
@@ -161,14 +199,16 @@ impl Standardiser {
         self.target.mean + self.target.deviation * standardised
     }
 
-    /// Folds means and scales into a model of the encoded columns; those left out get the coefficient 0.
+    /// Folds the scales into a model of the encoded columns; those left out get the coefficient 0.
+    ///
+    /// The means stay offsets: folded into the intercept they would cost the digits of a column far from 0.
     pub(crate) fn fold(&self, weights: &Array1<f64>) -> Result<Linear, ModelError> {
         let mut coefficients = vec![0.0; self.encoding.n_columns()];
-        let mut intercept = self.target.mean;
+        let mut offsets = vec![0.0; coefficients.len()];
         for ((&column, scale), weight) in self.kept.iter().zip(&self.scales).zip(weights) {
             coefficients[column] = weight * self.target.deviation / scale.deviation;
-            intercept -= coefficients[column] * scale.mean;
+            offsets[column] = scale.mean;
         }
-        Linear::new(coefficients, intercept)
+        Linear::new(coefficients, offsets, self.target.mean)
     }
 }

@@ -102,9 +102,48 @@ proptest! {
                 assert_parity(&fitted, &rows);
                 assert_parity(&fitted, &mixed_rows(40, seed ^ 1));
             }
-            Err(FitError::Dependent { .. }) => prop_assert!(matches!(estimator, Estimator::Linear(_))),
+            Err(FitError::Dependent { .. } | FitError::TooFewRows { .. }) => prop_assert!(matches!(estimator, Estimator::Linear(_))),
             Err(FitError::NotConverged { .. }) => {}
             Err(error) => prop_assert!(false, "{error}"),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever the units: columns such as milliseconds since 1970, and tiny or huge targets.
+    #[test]
+    fn linear_models_keep_their_digits_in_any_unit(
+        exponent in -12.0..12.0_f64,
+        mean in prop_oneof![Just(0.0), Just(1e12), Just(-1e12)],
+        seed in any::<u64>(),
+    ) {
+        let (signature, scale) = (signature(), 10_f64.powf(exponent));
+        let mut rows = mixed_rows(300, seed);
+        let target: Vec<f64> = target_of(&rows, seed).iter().map(|y| y * scale).collect();
+        for row in rows.values_mut().chunks_exact_mut(4) {
+            row[0] = mean + row[0] / 10.0;
+            row[1] = (mean + row[1] / 100.0).round();
+        }
+        rows.values_mut()[1] = mean + 2.0; // not constant
+        let training = Training { signature: &signature, rows: &rows, target: &target };
+        let elastic_net = ElasticNetParams { alpha: 0.1 * scale, ..ElasticNetParams::default() };
+        for estimator in [
+            Estimator::Linear(LinearParams {}),
+            Estimator::Ridge(RidgeParams::default()),
+            Estimator::ElasticNet(elastic_net),
+        ] {
+            let fitted = match estimator.fit(&training, &Silent) {
+                Ok(fitted) => fitted,
+                Err(error) => return Err(TestCaseError::fail(format!("{error}"))),
+            };
+            let (model, library) = (fitted.pipeline.predict(&rows), fitted.library_predict(&rows));
+            let largest = library.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+            for (model, library) in model.iter().zip(&library) {
+                let tolerance = 1e-9 * library.abs().max(1e-6 * largest);
+                prop_assert!((model - library).abs() <= tolerance, "{} {}", model, library);
+            }
         }
     }
 }

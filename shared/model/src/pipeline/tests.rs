@@ -21,7 +21,8 @@ fn signature() -> Signature {
 
 fn linear() -> Pipeline {
     let encoder = Encoder::new(&signature(), vec![5.0, 2.0, 2.0], vec![0, 2, 2]).expect("fits");
-    let linear = Linear::new(vec![1.0, 10.0, 20.0, 100.0, 200.0], 0.5).expect("finite");
+    let coefficients = vec![1.0, 10.0, 20.0, 100.0, 200.0];
+    let linear = Linear::new(coefficients, vec![0.5, 0.0, 0.0, 0.0, 0.0], 1.0).expect("finite");
     Pipeline::new(encoder, Regressor::Linear(linear)).expect("as many columns")
 }
 
@@ -44,6 +45,40 @@ fn imputes_and_spreads_categories() {
         ],
     );
     assert_eq!(linear().predict(&rows), [1.5, 115.5, 21.5, 201.5]);
+}
+
+#[test]
+fn keeps_the_digits_of_columns_far_from_0() {
+    let signature = serde_json::from_str(
+        r#"{
+            "features": [{"name": "a", "dtype": "number"}],
+            "outputs": [{"name": "t", "dtype": "number", "range": {"minimum": 0, "maximum": 1}}]
+        }"#,
+    )
+    .expect("a valid signature");
+    let encoder = Encoder::new(&signature, vec![0.0], vec![0]).expect("fits");
+    let linear = Linear::new(vec![1e-7], vec![1.7e12], 1e-4).expect("finite");
+    let model = Pipeline::new(encoder, Regressor::Linear(linear)).expect("as many columns");
+    let rows = Rows::new(1, vec![1.7e12, 1.7e12 + 1000.0]);
+    assert_eq!(model.predict(&rows), [1e-4, 1e-4 + 1000.0 * 1e-7]);
+}
+
+#[test]
+fn refuses_offsets_that_do_not_fit_the_coefficients() {
+    assert!(Linear::new(vec![1.0, 2.0], vec![0.0], 0.0).is_err(), "too few");
+    assert!(Linear::new(vec![1.0], vec![f64::INFINITY], 0.0).is_err(), "infinite");
+    let file = |offsets: Option<Vec<f64>>| {
+        let mut arrays = Vec::from(linear().encoder.tensors());
+        arrays.push(tensors::floats(Linear::TENSORS[0], [1.0; 5]));
+        arrays.extend(offsets.map(|offsets| tensors::floats(Linear::TENSORS[1], offsets)));
+        arrays.push(tensors::floats(Linear::TENSORS[2], [1.0]));
+        Pipeline::from_safetensors(&tensors::write(&arrays), &signature())
+    };
+    assert!(file(Some(vec![1.0; 5])).is_ok());
+    assert_eq!(file(None), Err(ModelError::MissingTensor("linear.offsets")));
+    for offsets in [vec![1.0; 4], vec![1.0; 6], vec![1.0, 1.0, f64::NAN, 1.0, 1.0]] {
+        assert!(file(Some(offsets.clone())).is_err(), "{offsets:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! Text of others in our messages: cleaned of what a terminal would act on, shortened, guessed.
+
+use schema::closest;
+
+/// Text from a table, an option or the operating system as it may stand in a message: nothing in it moves the
+/// cursor, ends the line or turns the text around.
+pub(crate) fn cleaned(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // Directional marks, overrides and isolates, and what some terminals take for the end of a line.
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
+                out.extend(c.escape_unicode());
+            }
+            _ if c.is_control() => out.extend(c.escape_debug()),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// A cell as it may stand in a message: one line, not too long.
+pub(crate) fn shortened(cell: &str) -> String {
+    const SHOWN: usize = 40;
+    let cell = cell.trim();
+    let shown: String = cell.chars().take(SHOWN).collect();
+    let more = if cell.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    cleaned(&shown) + more
+}
+
+pub(crate) fn did_you_mean(name: &str, known: &[String]) -> String {
+    // The only one there is stands in the same message.
+    if known.len() < 2 {
+        return String::new();
+    }
+    closest(name, known.iter().map(String::as_str))
+        .map(|near| format!("; did you mean `{}`?", cleaned(near)))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_cut_and_letters_stay_as_they_are() {
+        assert_eq!(
+            shortened(" Zoë ‘नमस्ते’ e\u{301} 👩‍🔬 \\ \"x\" "),
+            "Zoë ‘नमस्ते’ e\u{301} 👩‍🔬 \\ \"x\""
+        );
+        assert_eq!(shortened(&"x".repeat(41)), "x".repeat(40) + "…");
+        assert_eq!(shortened(&shortened(&"x".repeat(41))), "x".repeat(40) + "…");
+    }
+}
