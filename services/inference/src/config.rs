@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use registry::ModelName;
 use schema::UnknownFeatures;
 use service_kit::auth::AuthArgs;
+use service_kit::settings::without_empty_variables;
 use service_kit::telemetry::TelemetryArgs;
 
 /// Answers predictions from a model version over HTTP.
@@ -30,6 +31,14 @@ pub struct Config {
     /// The log.
     #[command(flatten, next_help_heading = "Log")]
     pub telemetry: TelemetryArgs,
+}
+
+impl Config {
+    /// Reads the command line and the variables; ends the process on `--help` and on what makes no sense.
+    pub fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// Which model, and where it is.
@@ -131,8 +140,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,11 +1,10 @@
 //! `canopy-inference`: parses its settings, starts the log, serves until it is told to stop.
 
-use clap::Parser;
 use inference::{Config, Server};
 use service_kit::telemetry::{self, Sink};
 
 fn main() -> anyhow::Result<()> {
-    let config = Config::parse();
+    let config = Config::read();
     let _telemetry = telemetry::init(&config.telemetry, Sink::Stdout)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(async {

@@ -29,6 +29,12 @@ impl Process {
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(flags)
             .env("CANOPY_API_KEYS", format!("tests:{KEY}"))
+            // As a ConfigMap may have them: an empty variable is no setting.
+            .envs([
+                ("CANOPY_API_KEYS_FILE", ""),
+                ("CANOPY_RATE_LIMIT", ""),
+                ("CANOPY_COMPRESSION", ""),
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");

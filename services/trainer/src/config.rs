@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use registry::ModelName;
+use service_kit::settings::without_empty_variables;
 use service_kit::telemetry::{LogFormat, TelemetryArgs};
 
 pub(crate) use fit::FitArgs;
@@ -123,7 +124,7 @@ impl Command {
 
 /// Reads the command line and the variables; ends the process on `--help` and on what makes no sense.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Command {
-    let matches = Cli::command().get_matches_from(arguments);
+    let matches = without_empty_variables(Cli::command()).get_matches_from(arguments);
     let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
     let Some((_, matches)) = matches.subcommand() else { return command };
     // A person at a terminal reads lines; a collector reads JSON.

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::clock::SystemClock;
-use crate::stop::Stop;
+use crate::stop::{Stop, Stopped};
 
 /// The time, and whether to go on.
 pub(crate) struct Context<'a> {
@@ -14,8 +14,7 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// Ends the command between two steps where a signal came.
     pub(crate) fn go_on(&self) -> anyhow::Result<()> {
-        anyhow::ensure!(!self.stop.is_requested(), "stopped by a signal");
-        Ok(())
+        if self.stop.is_requested() { Err(Stopped.into()) } else { Ok(()) }
     }
 
     /// Waits for something of the registry.

@@ -1,12 +1,14 @@
 //! How good the model is: scores beside those of a constant, and what each feature is worth.
 
 use anyhow::Context as _;
+use estimators::Estimator;
 use evaluation::{Pairs, PermutationParams, TestRows};
-use model::Pipeline;
+use model::{Pipeline, Regressor};
 use schema::{Evaluation, Rows};
 
 use crate::context::Context;
 use crate::data::Data;
+use crate::warning::{RunWarning, Warning};
 
 /// The model's predictions for the test rows, and what they are worth.
 pub(crate) struct Evaluated {
@@ -43,4 +45,27 @@ pub(crate) fn evaluate(
         importances: importances.context("computing importances on the test rows")?,
     };
     Ok(Evaluated { predictions, evaluation })
+}
+
+/// Why the model may not be worth publishing.
+pub(crate) fn warnings(
+    evaluation: &Evaluation,
+    pipeline: &Pipeline,
+    estimator: &Estimator,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let (rmse, constant_mean_rmse) = (evaluation.model.rmse, evaluation.constant_mean.rmse);
+    if rmse >= constant_mean_rmse {
+        warnings.push(RunWarning::NoBetterThanTheMean { rmse, constant_mean_rmse }.into());
+    }
+    if evaluation.importances.iter().all(|feature| feature.importance == 0.0) {
+        let is_penalised_away = match (pipeline.regressor(), estimator) {
+            (Regressor::Linear(linear), Estimator::ElasticNet(_)) => {
+                linear.coefficients().iter().all(|value| *value == 0.0)
+            }
+            _ => false,
+        };
+        warnings.push(RunWarning::NoFeatureMatters { is_penalised_away }.into());
+    }
+    warnings
 }

@@ -4,33 +4,42 @@ use anyhow::Context as _;
 use estimators::{Estimator, Fitted, Training};
 use registry::{Draft, EstimatorRecord, Provenance};
 
+use crate::champion::{self, Candidate};
 use crate::clock::{Clock, rfc3339};
 use crate::config::FitArgs;
 use crate::context::Context;
 use crate::data::{self, Data};
-use crate::evaluate::evaluate;
+use crate::evaluate::{evaluate, warnings};
 use crate::golden::golden;
 use crate::progress::FitProgress;
 use crate::publish;
 use crate::report::{self, Scatter};
 use crate::summary::Summary;
+use crate::text::clean;
+use crate::warning;
 
 /// Reads, fits, evaluates and publishes.
 pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summary> {
     let started_at = rfc3339(context.clock.now());
     let estimator = args.estimator.estimator(args.seed);
-    let data = data::read(args)?;
+    let mut data = data::read(args)?;
     context.go_on()?;
-    for note in &data.notes {
-        tracing::warn!("{note}");
+    warning::log(&data.notes);
+    let opened = publish::open(&args.common.registry, &args.model)?;
+    let registry = &opened.registry;
+    if args.promote {
+        // Found out before the long work, and looked at again before the alias moves.
+        let signature = data.train.signature();
+        let candidate = Candidate { model: &args.model, version: None, signature };
+        data.warn(champion::compare(registry, candidate, context)?);
     }
-    let registry = publish::open(&args.common.registry)?;
     let n_threads = if args.threads == 0 { n_cores() } else { args.threads };
     let (fitted, fit_time) = context.clock.timed(|| fit(&estimator, &data, n_threads, context));
     let fitted = fitted?;
     let duration_ms = fit_time.as_millis() as u64;
     tracing::info!(estimator = estimator.name(), duration_ms, "fitted");
     let evaluated = evaluate(&fitted.pipeline, &data, args.seed, context)?;
+    data.warn(warnings(&evaluated.evaluation, &fitted.pipeline, &estimator));
     let weights = fitted.pipeline.to_safetensors();
     let golden = golden(&fitted, &weights, &data, estimator.library(), args.seed)?;
     context.go_on()?;
@@ -50,9 +59,9 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
         report: String::new(),
     };
     let test = Scatter { actual: data.test.target(), predicted: &evaluated.predictions };
-    draft.report = report::html(&draft, test);
+    draft.report = report::html(&draft, test, data.n_seen);
     let mut summary = Summary::of(&draft, &data, n_threads);
-    let outcome = publish::publish(&registry, draft, args.promote, context)?;
+    let outcome = publish::publish(registry, draft, args.promote.then_some(&data.notes), context)?;
     summary.published(outcome, registry.location());
     Ok(summary)
 }
@@ -96,10 +105,16 @@ fn provenance(
         n_rows_test: data.test.n_rows() as u64,
         test_data: test.map(|source| source.location.clone()),
         test_data_sha256: test.map(|source| source.sha256.clone()),
+        test_fraction: test.is_none().then_some(args.test_fraction),
+        categorical: args.categorical.clone(),
+        ignore: args.ignore.clone(),
+        max_categories: args.max_categories as u64,
+        schema_sha256: data.schema_sha256.clone(),
         seed: args.seed,
         canopy_version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at,
         finished_at: rfc3339(context.clock.now()),
         fit_seconds,
+        notes: data.notes.iter().map(|note| clean(&note.to_string())).collect(),
     }
 }

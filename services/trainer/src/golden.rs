@@ -1,6 +1,8 @@
 //! Golden rows: what a server replays before it answers from a version. They take every way through the model:
 //! every category, every missing value, both ends of every range, and rows as they come.
 
+use std::ops::RangeInclusive;
+
 use anyhow::Context as _;
 use dataset::Dataset;
 use estimators::Fitted;
@@ -8,7 +10,7 @@ use model::Pipeline;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use registry::{Golden, PARITY_TOLERANCE};
+use registry::{Golden, Refusal};
 use schema::{Dtype, Feature, Nulls, ReadOptions, Rows, Signature};
 use serde_json::{Map, Number, Value};
 
@@ -16,10 +18,13 @@ use crate::data::Data;
 
 /// Rows drawn from the data, and the fewest golden rows of a version.
 const N_DRAWN: usize = 64;
-/// Rows with a single missing value, of a very wide table at most; beyond, one row has several.
-const MAX_NULL_ROWS: usize = 500;
+/// Cells in rows with a single missing value, so that a wide table does not make a large file.
+const MAX_NULL_CELLS: usize = 100_000;
+/// The fewest and the most such rows where there are more features; then one row misses several values.
+const NULL_ROWS: RangeInclusive<usize> = 20..=500;
 
-/// Chooses the rows, has the training library predict them, and holds the model that will be published to that.
+/// Chooses the rows, has the training library predict them, and holds the weights that will be published to that
+/// as a server does, while no version has a number yet.
 pub(crate) fn golden(
     fitted: &Fitted,
     weights: &[u8],
@@ -33,8 +38,19 @@ pub(crate) fn golden(
     let predictions = fitted.library_predict(&rows);
     let published = Pipeline::from_safetensors(weights, signature)
         .context("reading back the weights to be published")?;
-    check_parity(&published.predict(&rows), &predictions, library)?;
-    Ok(Golden { source: library.to_owned(), instances, predictions })
+    let golden = Golden { source: library.to_owned(), instances, predictions };
+    golden.check(signature, &published).map_err(unservable)?;
+    Ok(golden)
+}
+
+fn unservable(refusal: Refusal) -> anyhow::Error {
+    let advice = match refusal {
+        Refusal::Parity { .. } => {
+            "; where a column's values are large and close together (such as timestamps), subtract their smallest"
+        }
+        _ => "",
+    };
+    anyhow::Error::from(refusal).context(format!("no server would answer from this model{advice}"))
 }
 
 /// The rows as the server will read them.
@@ -43,20 +59,6 @@ fn read_back(signature: &Signature, instances: &[Map<String, Value>]) -> anyhow:
     let options = ReadOptions { nulls: Nulls::Allowed, ..ReadOptions::default() };
     let request = signature.read_json(body.as_bytes(), options);
     Ok(request.context("reading back the golden rows")?.rows)
-}
-
-/// What every server would find at load, found here while no version has a number yet.
-fn check_parity(found: &[f64], expected: &[f64], library: &str) -> anyhow::Result<()> {
-    for (row, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let is_near = (found - expected).abs() <= PARITY_TOLERANCE * expected.abs().max(1.0);
-        anyhow::ensure!(
-            is_near,
-            "the model gives {found} for golden row {row} where {library} gives {expected}, so that no server would \
-             answer from it; where a column's values are large and close together (such as timestamps), subtract \
-             their smallest"
-        );
-    }
-    Ok(())
 }
 
 /// Golden rows in the model's terms, NaN for missing.
@@ -77,7 +79,7 @@ fn rows(data: &Data, seed: u64) -> Vec<Vec<f64>> {
         }
         rows.push(row);
     }
-    let n_null_rows = features.len().min(MAX_NULL_ROWS);
+    let n_null_rows = features.len().min(max_null_rows(features.len()));
     for i in 0..n_null_rows {
         let mut row = like(i);
         row.iter_mut().skip(i).step_by(n_null_rows).for_each(|value| *value = f64::NAN);
@@ -92,6 +94,11 @@ fn rows(data: &Data, seed: u64) -> Vec<Vec<f64>> {
         rows.push(along(&like(rows.len()), features, share));
     }
     rows
+}
+
+/// How many rows with a single missing value a version has at most.
+fn max_null_rows(n_features: usize) -> usize {
+    (MAX_NULL_CELLS / n_features.max(1)).clamp(*NULL_ROWS.start(), *NULL_ROWS.end())
 }
 
 /// Up to half of the drawn rows.

@@ -4,12 +4,16 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use estimators::FitError;
+use registry::RegistryError;
 use service_kit::telemetry::{self, Sink};
 
 mod config;
 
 mod fit;
 
+mod champion;
 mod data;
 mod evaluate;
 mod golden;
@@ -17,6 +21,7 @@ mod progress;
 mod publish;
 mod report;
 mod summary;
+mod warning;
 
 mod versions;
 
@@ -28,7 +33,8 @@ mod text;
 use clock::SystemClock;
 use config::{Command, Output};
 use context::Context;
-use stop::Stop;
+use stop::{Stop, Stopped};
+use text::{clean, steers};
 
 /// Runs the command line of this process.
 ///
@@ -45,29 +51,39 @@ pub fn main() -> ExitCode {
     let result = stop
         .as_ref()
         .map_err(|error| anyhow::anyhow!("signals cannot be listened for: {error}"))
-        .and_then(|stop| print(&execute(&command, stop)?));
+        .and_then(|stop| execute(&command, stop)?.print());
     drop(guard); // what is logged stands before what went wrong
     let signal = stop.ok().and_then(|stop| stop.exit_code());
     match (result, signal) {
         (Ok(()), _) => ExitCode::SUCCESS,
-        (Err(_), Some(exit_code)) => {
-            eprintln!("error: stopped by a signal");
+        (Err(error), Some(exit_code)) => {
+            if !is_stopped(&error) {
+                eprintln!("{}", described(&error));
+            }
+            stop::say_stopped();
             ExitCode::from(exit_code)
         }
         (Err(error), None) => {
-            print_error(&error);
+            eprintln!("{}", described(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// The error and its causes, one a line.
-fn print_error(error: &anyhow::Error) {
-    let mut causes = error.chain().map(ToString::to_string);
-    eprintln!("error: {}", causes.next().unwrap_or_default());
-    for cause in causes {
-        eprintln!("  because: {cause}");
-    }
+/// Whether an error says only that a signal came.
+fn is_stopped(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<Stopped>()
+            || matches!(cause.downcast_ref(), Some(FitError::Cancelled))
+            || matches!(cause.downcast_ref(), Some(RegistryError::Cancelled))
+    })
+}
+
+/// The error and its causes, one a line. What the line before says already is not repeated.
+fn described(error: &anyhow::Error) -> String {
+    let mut lines: Vec<String> = error.chain().map(|cause| clean(&cause.to_string())).collect();
+    lines.dedup_by(|cause, before| before.contains(cause.as_str()));
+    format!("error: {}", lines.join("\n  because: "))
 }
 
 /// Runs one command line, the program's name first, in this process and without a log: what it would print.
@@ -80,35 +96,66 @@ fn print_error(error: &anyhow::Error) {
 pub fn run(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> anyhow::Result<String> {
-    execute(&config::parse(arguments), &Stop::listen()?)
+    Ok(execute(&config::parse(arguments), &Stop::listen()?)?.text)
 }
 
-fn execute(command: &Command, stop: &Stop) -> anyhow::Result<String> {
+/// What a command has to say.
+struct Answer {
+    text: String,
+    /// What has changed for good, even if the text cannot be written.
+    done: Option<String>,
+}
+
+fn execute(command: &Command, stop: &Stop) -> anyhow::Result<Answer> {
     let context = Context { clock: &SystemClock, stop };
-    match command {
+    let (text, done) = match command {
         Command::Fit(args) => {
             let summary = fit::run(args, &context)?;
-            Ok(match args.common.output {
+            let text = match args.common.output {
                 Output::Text => summary.to_string(),
                 Output::Json => to_json(&summary),
-            })
+            };
+            (text, Some(summary.done()))
         }
-        Command::List(args) => versions::list(args, &context),
-        Command::Show(args) => versions::show(args, &context),
-        Command::Verify(args) => versions::verify(args, &context),
-        Command::Promote(args) => versions::promote(args, &context),
+        Command::List(args) => (versions::list(args, &context)?, None),
+        Command::Show(args) => (versions::show(args, &context)?, None),
+        Command::Verify(args) => (versions::verify(args, &context)?, None),
+        Command::Promote(args) => {
+            let done = format!("version {} of {} is the champion", args.version, args.model);
+            (versions::promote(args, &context)?, Some(done))
+        }
+    };
+    Ok(Answer { text, done })
+}
+
+impl Answer {
+    fn print(&self) -> anyhow::Result<()> {
+        let mut stdout = std::io::stdout();
+        match writeln!(stdout, "{}", self.text.trim_end()).and_then(|()| stdout.flush()) {
+            // Whoever read the output has seen enough of it.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.with_context(|| {
+                let done = self.done.as_ref().map(|done| format!(" ({done})"));
+                format!("writing to standard output{}", done.unwrap_or_default())
+            }),
+        }
     }
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        // Whoever read the output has seen enough of it.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
-}
-
-/// One JSON document.
+/// One JSON document. What would steer a terminal is written as an escape.
 fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("what is printed is JSON")
+    let json = serde_json::to_string_pretty(value).expect("what is printed is JSON");
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Only in strings: outside of them JSON has no such character but the line's end.
+        if steers(c) && c != '\n' {
+            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
+
+#[cfg(test)]
+mod tests;

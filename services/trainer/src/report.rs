@@ -26,10 +26,13 @@ pub(crate) struct Scatter<'a> {
 }
 
 /// Writes the page.
-pub(crate) fn html(draft: &Draft, test: Scatter<'_>) -> String {
+///
+/// `n_seen` is the number of test rows that also stand in the training rows.
+pub(crate) fn html(draft: &Draft, test: Scatter<'_>, n_seen: u64) -> String {
     let title = format!("{}: {}", draft.model, draft.estimator.name);
     let mut page = Html::default();
-    header(&mut page, draft);
+    header(&mut page, draft, n_seen);
+    warnings(&mut page, draft);
     scores(&mut page, draft);
     page.cards(&[
         ("Predicted against actual", &chart::scatter(test)),
@@ -49,12 +52,12 @@ pub(crate) fn html(draft: &Draft, test: Scatter<'_>) -> String {
     )
 }
 
-fn header(page: &mut Html, draft: &Draft) {
+fn header(page: &mut Html, draft: &Draft, n_seen: u64) {
     let Provenance { n_rows_train, n_rows_test, fit_seconds, data, .. } = &draft.provenance;
     let target = &draft.signature.target().name;
     page.raw(&format!(
         "<header>\n<p class=\"over\">Canopy training report</p>\n<h1>{}</h1>\n<p>Predicts <strong>{}</strong> from {} \
-         with a <strong>{}</strong>, fitted to {} of <code>{}</code> in {} s and evaluated on {} it had not seen.</p>\n\
+         with a <strong>{}</strong>, fitted to {} of <code>{}</code> in {} s and evaluated on {} {}.</p>\n\
          </header>\n",
         escape(draft.model.as_str()),
         escape(target),
@@ -64,7 +67,20 @@ fn header(page: &mut Html, draft: &Draft) {
         escape(data),
         number(*fit_seconds),
         counted(*n_rows_test, "row"),
+        match n_seen {
+            0 => "it had not seen".to_owned(),
+            n_seen if n_seen == *n_rows_test => "it had seen all of".to_owned(),
+            n_seen => format!("of which it had seen {}", count(n_seen)),
+        }
     ));
+}
+
+fn warnings(page: &mut Html, draft: &Draft) {
+    let items = draft.provenance.notes.iter().map(|note| format!("<li>{}</li>\n", escape(note)));
+    let items: String = items.collect();
+    if !items.is_empty() {
+        page.section("Warnings", &format!("<ul>\n{items}</ul>\n"));
+    }
 }
 
 fn scores(page: &mut Html, draft: &Draft) {
@@ -160,6 +176,14 @@ fn provenance(page: &mut Html, draft: &Draft) {
         ("Finished", p.finished_at.clone()),
         ("Golden rows", count(draft.golden.instances.len() as u64)),
     ];
+    let optional = [
+        ("Set aside to test", p.test_fraction.map(|fraction| fraction.to_string())),
+        ("Read as categories", listed(&p.categorical)),
+        ("Left out", listed(&p.ignore)),
+        ("Categories at most", Some(count(p.max_categories))),
+        ("SHA-256 of the schema", p.schema_sha256.clone()),
+    ];
+    facts.extend(optional.into_iter().filter_map(|(what, value)| Some((what, value?))));
     if let (Some(location), Some(sha256)) = (&p.test_data, &p.test_data_sha256) {
         facts.insert(2, ("Test data", location.clone()));
         facts.insert(3, ("Its SHA-256", sha256.clone()));
@@ -177,6 +201,10 @@ fn provenance(page: &mut Html, draft: &Draft) {
         page.section("Hyperparameters", &table(&["Name", "Value"], settings, &[]));
     }
     page.section("Where it comes from", &table(&["", ""], rows(facts), &[]));
+}
+
+fn listed(columns: &[String]) -> Option<String> {
+    (!columns.is_empty()).then(|| columns.join(", "))
 }
 
 fn setting(value: &Value) -> String {

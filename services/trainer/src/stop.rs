@@ -1,8 +1,9 @@
 //! SIGINT and SIGTERM: the work stops at its next look, and the process soon after whatever it does.
 
+use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -15,6 +16,21 @@ const GRACE: Duration = Duration::from_millis(800);
 /// 128 + the signal's number, as a shell would say.
 const SIGINT_EXIT: u8 = 130;
 const SIGTERM_EXIT: u8 = 143;
+
+/// How long to wait for a standard error that nobody reads.
+const SAY: Duration = Duration::from_millis(100);
+
+/// Why a command ended before its end.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stopped by a signal")
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// Whether the process was asked to stop, and the runtime that hears of it.
 #[derive(Debug)]
@@ -42,14 +58,14 @@ impl Stop {
                     _ = terminate.recv() => SIGTERM_EXIT,
                 };
                 if cancelled.is_cancelled() {
-                    std::process::exit(received.into());
+                    exit_now(received);
                 }
                 code.store(received, Ordering::Relaxed);
                 cancelled.cancel();
                 // A thread of its own: the runtime may be as busy as the fit.
                 std::thread::spawn(move || {
                     std::thread::sleep(GRACE);
-                    std::process::exit(received.into());
+                    exit_now(received);
                 });
             }
         });
@@ -75,4 +91,26 @@ impl Stop {
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
     }
+}
+
+/// Whether [`say_stopped`] was called: the command may end in the moment in which its time is up.
+static SAID: AtomicBool = AtomicBool::new(false);
+
+/// Says once why the process ends.
+pub(crate) fn say_stopped() {
+    if !SAID.swap(true, Ordering::Relaxed) {
+        eprintln!("error: {Stopped}");
+    }
+}
+
+/// Ends the process whatever the command does.
+fn exit_now(exit_code: u8) -> ! {
+    let (said, heard) = mpsc::channel();
+    // Standard error may be a pipe that is full, and its lock held by somebody who waits for that.
+    std::thread::spawn(move || {
+        say_stopped();
+        let _ = said.send(());
+    });
+    let _ = heard.recv_timeout(SAY);
+    std::process::exit(exit_code.into())
 }

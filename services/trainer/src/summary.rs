@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use dataset::Note;
 use registry::{Draft, EstimatorRecord, Provenance};
 use schema::{Evaluation, Scores};
 use serde::Serialize;
@@ -10,6 +9,7 @@ use serde::Serialize;
 use crate::data::Data;
 use crate::publish::Outcome;
 use crate::text::{bar, count, counted, fixed, name, number, percent, share, table};
+use crate::warning::Warning;
 
 /// Importances shown to a person.
 const SHOWN_IMPORTANCES: usize = 20;
@@ -32,7 +32,7 @@ pub(crate) struct Summary {
     evaluation: Evaluation,
     provenance: Provenance,
     n_golden_rows: usize,
-    warnings: Vec<Note>,
+    warnings: Vec<Warning>,
 }
 
 impl Summary {
@@ -63,6 +63,11 @@ impl Summary {
         self.champion = outcome.champion;
         self.path = outcome.path;
         registry.clone_into(&mut self.registry);
+    }
+
+    /// What has changed for good.
+    pub(crate) fn done(&self) -> String {
+        format!("version {} of {} is published", self.version, self.model)
     }
 
     fn facts(&self) -> Vec<Vec<String>> {
@@ -122,7 +127,11 @@ impl Summary {
                 "version {champion} stays the champion; to serve this one instead:\n\
                  \x20          canopy-trainer promote {model} {version} --registry {registry}"
             ),
-            _ => format!("version {version} is the champion: servers answer from it"),
+            Some(_) => format!("version {version} is the champion: servers answer from it"),
+            None => format!(
+                "no champion can be read; to serve this version:\n\
+                 \x20          canopy-trainer promote {model} {version} --registry {registry}"
+            ),
         }
     }
 }

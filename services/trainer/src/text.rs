@@ -76,15 +76,17 @@ pub(crate) fn bar(share: f64, width: usize) -> String {
     "█".repeat(n / 8) + EIGHTHS[n % 8]
 }
 
-/// Rows whose columns stand below each other; the columns in `right` are aligned to the right.
+/// Rows whose columns stand below each other, cleaned; the columns in `right` are aligned to the right.
 pub(crate) fn table(rows: &[Vec<String>], right: &[usize]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()).collect();
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
     };
     let widths: Vec<usize> = (0..n_columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
             let padding = " ".repeat(width - cell.chars().count());
             if right.contains(&column) { padding + cell } else { cell.clone() + &padding }
@@ -95,12 +97,21 @@ pub(crate) fn table(rows: &[Vec<String>], right: &[usize]) -> String {
     text
 }
 
+/// Whether a character steers what shows it: a terminal, or the direction of writing.
+pub(crate) fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text on one line that steers nothing.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars().map(|c| if steers(c) { '�' } else { c }).collect()
+}
+
 /// A name from a table on one line, not too long, without what would steer a terminal.
 pub(crate) fn name(text: &str) -> String {
     const SHOWN: usize = 40;
-    let clean = text.chars().map(|c| if c.is_control() { '�' } else { c });
-    let mut shown: String = clean.clone().take(SHOWN).collect();
-    if clean.count() > SHOWN {
+    let mut shown: String = clean(text).chars().take(SHOWN).collect();
+    if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
     }
     shown
@@ -149,6 +160,8 @@ mod tests {
     #[test]
     fn disarms_names() {
         assert_eq!(name("a\u{1b}[31m\nb"), "a�[31m�b");
+        assert_eq!(clean("a\u{202e}b\u{2066}c\u{9b}d é"), "a�b�c�d é");
+        assert_eq!(table(&[vec!["a\nb\u{2069}".into(), "c".into()]], &[]), "a�b�  c\n");
         assert_eq!(name(&"x".repeat(50)), "x".repeat(40) + "…");
     }
 }

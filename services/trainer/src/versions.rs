@@ -4,11 +4,13 @@ use anyhow::Context as _;
 use registry::{CHAMPION, Manifest, ModelName, Registry, RegistryError};
 use serde::Serialize;
 
+use crate::champion::{self, Candidate};
 use crate::config::{ListArgs, Output, PromoteArgs, VersionArgs};
 use crate::context::Context;
 use crate::summary::rows_of;
 use crate::text::{count, counted, fixed, name, share, table};
 use crate::to_json;
+use crate::warning;
 
 /// A line of the list.
 #[derive(Debug, Serialize)]
@@ -16,6 +18,9 @@ struct Listed {
     model: String,
     version: u64,
     is_champion: bool,
+    /// Why nobody can tell which version is the champion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias_fault: Option<String>,
     /// Why no server would take it; the rest is then unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
@@ -30,11 +35,17 @@ pub(crate) fn list(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<Str
     let registry = Registry::open(&args.common.registry)?;
     let mut listed = Vec::new();
     for model in context.wait(registry.models())? {
-        let champion = context.wait(registry.alias(&model, CHAMPION))?;
-        for version in context.wait(registry.versions(&model))? {
+        let alias = context.wait(registry.alias(&model, CHAMPION));
+        let champion = alias.as_ref().ok().copied().flatten();
+        let alias_fault = alias.err().map(in_one_line);
+        let mut versions = context.wait(registry.versions(&model))?;
+        // An alias that names nothing has a line of its own.
+        versions.extend(champion.filter(|champion| !versions.contains(champion)));
+        for version in versions {
             context.go_on()?;
             let manifest = context.wait(registry.manifest(&model, version));
-            listed.push(Listed::of(&model, version, champion == Some(version), manifest));
+            let line = Listed::of(&model, version, champion == Some(version), manifest);
+            listed.push(Listed { alias_fault: alias_fault.clone(), ..line });
         }
     }
     Ok(match args.common.output {
@@ -58,7 +69,7 @@ impl Listed {
     ) -> Self {
         let (manifest, refused) = match manifest {
             Ok(manifest) => (Some(manifest), None),
-            Err(error) => (None, Some(format!("{:#}", anyhow::Error::from(error)))),
+            Err(error) => (None, Some(in_one_line(error))),
         };
         let manifest = manifest.as_ref();
         let scores = manifest.map(|manifest| &manifest.evaluation.model);
@@ -66,6 +77,7 @@ impl Listed {
             model: model.to_string(),
             version,
             is_champion,
+            alias_fault: None,
             refused,
             estimator: manifest.map(|manifest| manifest.estimator.name.clone()),
             rmse: scores.map(|scores| scores.rmse),
@@ -75,7 +87,12 @@ impl Listed {
     }
 
     fn cells(self) -> Vec<String> {
-        let alias = if self.is_champion { CHAMPION } else { "" };
+        let alias = match &self.alias_fault {
+            Some(_) => "unreadable",
+            None if self.is_champion => CHAMPION,
+            None => "",
+        };
+        let remarks = [self.refused.or(self.finished_at), self.alias_fault];
         vec![
             self.model,
             self.version.to_string(),
@@ -83,16 +100,21 @@ impl Listed {
             self.estimator.unwrap_or_default(),
             self.rmse.map(fixed).unwrap_or_default(),
             self.r2.map(share).unwrap_or_default(),
-            self.refused.or(self.finished_at).unwrap_or_default(),
+            remarks.into_iter().flatten().collect::<Vec<_>>().join("; "),
         ]
     }
+}
+
+fn in_one_line(error: RegistryError) -> String {
+    format!("{:#}", anyhow::Error::from(error))
 }
 
 /// Shows one version.
 pub(crate) fn show(args: &VersionArgs, context: &Context<'_>) -> anyhow::Result<String> {
     let registry = Registry::open(&args.common.registry)?;
     let (model, version) = resolve(&registry, &args.version, context)?;
-    let champion = context.wait(registry.alias(&model, CHAMPION))?;
+    let (champion, unread) = champion::number(&registry, &model, context);
+    warning::log(unread.as_slice());
     let manifest = context.wait(registry.manifest(&model, version))?;
     let is_champion = champion == Some(version);
     Ok(match args.common.output {
@@ -111,18 +133,32 @@ fn described(manifest: &Manifest, is_champion: bool) -> String {
     let settings = estimator.hyperparameters.iter();
     let settings: Vec<_> = settings.map(|(name, value)| format!("{name} {value}")).collect();
     let n_test = counted(provenance.n_rows_test, "row");
-    let facts = [
+    let columns = |what: &str, names: &[String]| {
+        let names: Vec<_> = names.iter().map(|column| format!("`{}`", name(column))).collect();
+        (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+    };
+    let read = [
+        provenance.test_fraction.map(|fraction| format!("{fraction} set aside to test")),
+        provenance.test_data.as_ref().map(|location| format!("tested on {location}")),
+        columns("as categories:", &provenance.categorical),
+        columns("left out:", &provenance.ignore),
+        provenance.schema_sha256.as_ref().map(|sha256| format!("schema sha256 {sha256}")),
+    ];
+    let mut facts = vec![
         fact("Estimator", format!("{} ({})", estimator.name, estimator.library)),
         fact("", settings.join(", ").replace("null", "none")),
         fact("Data", provenance.data.clone()),
         fact("", format!("sha256 {}", provenance.data_sha256)),
         fact("", format!("{} to train, {n_test} to test", count(provenance.n_rows_train))),
+        fact("", read.into_iter().flatten().collect::<Vec<_>>().join("; ")),
         fact("Seed", provenance.seed.to_string()),
         fact(
             "Trained",
             format!("{} by canopy {}", provenance.finished_at, provenance.canopy_version),
         ),
     ];
+    facts.extend(provenance.notes.iter().map(|note| fact("Warning", note.clone())));
+    facts.retain(|fact| fact.iter().any(|cell| !cell.is_empty()));
     let mut scores = vec![["Score", "model", "constant mean"].map(str::to_owned).to_vec()];
     for row in rows_of(&evaluation.model, &evaluation.constant_mean) {
         scores.push(vec![row.name.to_owned(), row.model, row.constant_mean]);
@@ -159,8 +195,11 @@ pub(crate) fn verify(args: &VersionArgs, context: &Context<'_>) -> anyhow::Resul
 pub(crate) fn promote(args: &PromoteArgs, context: &Context<'_>) -> anyhow::Result<String> {
     let registry = Registry::open(&args.common.registry)?;
     let (model, version) = (&args.model, args.version);
-    let before = context.wait(registry.alias(model, CHAMPION))?;
-    context.wait(registry.load(model, version))?;
+    let (before, _) = champion::number(&registry, model, context);
+    let loaded = context.wait(registry.load(model, version))?;
+    let signature = &loaded.manifest.signature;
+    let candidate = Candidate { model, version: Some(version), signature };
+    warning::log(&champion::compare(&registry, candidate, context)?);
     context.go_on()?;
     context.wait(registry.set_alias(model, CHAMPION, version))?;
     tracing::info!(model.name = %model, model.version = version, "promoted");

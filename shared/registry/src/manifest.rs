@@ -72,6 +72,18 @@ pub struct Provenance {
     /// SHA-256 of the separate test file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_data_sha256: Option<String>,
+    /// The share of rows set aside to score on; none where a separate test file was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
+    /// Columns read as categories because that was asked for.
+    pub categorical: Vec<String>,
+    /// Columns left out because that was asked for.
+    pub ignore: Vec<String>,
+    /// The most different values a category could have.
+    pub max_categories: u64,
+    /// SHA-256 of the schema file, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_sha256: Option<String>,
     /// The seed of split and estimator.
     pub seed: u64,
     /// The release that fitted it.
@@ -82,6 +94,8 @@ pub struct Provenance {
     pub finished_at: String,
     /// How long the fit alone took.
     pub fit_seconds: f64,
+    /// What a person was warned of, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// What a file of the version was when it was published.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod settings;
 pub mod telemetry;
 
 pub mod connection_series;

@@ -125,10 +125,16 @@ fn provenance() -> Provenance {
         n_rows_test: 10,
         test_data: None,
         test_data_sha256: None,
+        test_fraction: Some(0.2),
+        categorical: vec!["cut".into()],
+        ignore: vec![],
+        max_categories: 1000,
+        schema_sha256: None,
         seed: 42,
         canopy_version: "0.1.0".into(),
         started_at: "2026-01-01T00:00:00Z".into(),
         finished_at: "2026-01-01T00:00:01Z".into(),
         fit_seconds: 0.5,
+        notes: vec![],
     }
 }

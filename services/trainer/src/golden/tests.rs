@@ -1,5 +1,5 @@
 use dataset::{MemoryInput, ReadOptions as TableOptions, Split, read_input};
-use estimators::{Estimator, LinearParams, RandomForestParams, Silent, Training};
+use estimators::{DecisionTreeParams, Estimator, RandomForestParams, Silent, Training};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,11 +12,15 @@ fn data(n_rows: usize) -> Data {
         let town = ["Ulm", "Bonn", "Kiel", ""][i % 4];
         csv.push_str(&format!("{size},{},{},{town},{}\n", i % 5, i % 3 == 0, 300 + i * 53 % 700));
     }
-    let table = read_input(&MemoryInput::new("rents", csv), &TableOptions::new("rent"));
+    split(csv, "rent")
+}
+
+fn split(csv: String, target: &str) -> Data {
+    let table = read_input(&MemoryInput::new("table", csv), &TableOptions::new(target));
     let table = table.expect("a valid table");
-    let split = table.dataset.split(0.2, 1).expect("a split");
-    let Split { train, test, notes } = split;
-    Data { train, test, source: table.source, test_source: None, notes }
+    let Split { train, test, .. } = table.dataset.split(0.2, 1).expect("a split");
+    let (source, notes) = (table.source, vec![]);
+    Data { train, test, source, test_source: None, schema_sha256: None, n_seen: 0, notes }
 }
 
 fn chosen(data: &Data) -> (Golden, Rows) {
@@ -35,7 +39,7 @@ fn chosen(data: &Data) -> (Golden, Rows) {
 
 #[test]
 fn takes_every_way_through_the_model() {
-    for n_rows in [10, 40, 2000] {
+    for n_rows in [12, 40, 2000] {
         let data = data(n_rows);
         let (golden, rows) = chosen(&data);
         assert!((64..200).contains(&golden.instances.len()), "{}", golden.instances.len());
@@ -70,31 +74,52 @@ fn writes_rows_as_a_caller_would() {
 fn stays_small_with_a_thousand_categories() {
     let mut csv = "a,b,y\n".to_owned();
     (0..3000).for_each(|i| csv.push_str(&format!("a{},b{},{}\n", i % 1000, i % 700, i % 11)));
-    let table =
-        read_input(&MemoryInput::new("wide", csv), &TableOptions::new("y")).expect("a table");
-    let Split { train, test, notes } = table.dataset.split(0.2, 1).expect("a split");
-    let data = Data { train, test, source: table.source, test_source: None, notes };
+    let data = split(csv, "y");
     assert!(rows(&data, 1).len() < 1200);
 }
 
-#[test]
-fn refuses_a_model_that_no_server_would_take() {
-    // A clock in microseconds: the intercept is 10^9 times the predictions.
-    let mut csv = "time,y\n".to_owned();
-    (0..500).for_each(|i| csv.push_str(&format!("{},{}\n", 1.7e15 + f64::from(i), i % 17)));
-    let table =
-        read_input(&MemoryInput::new("times", csv), &TableOptions::new("y")).expect("a table");
-    let Split { train, test, notes } = table.dataset.split(0.2, 1).expect("a split");
-    let data = Data { train, test, source: table.source, test_source: None, notes };
+/// One tree, fitted to a table whose target is small and shifted by this much.
+fn small_target(shift: f64) -> (Data, Fitted) {
+    let mut csv = "a,y\n".to_owned();
+    (0..100).for_each(|i| csv.push_str(&format!("{i},{}\n", 1e-4 + f64::from(i) * 1e-6 + shift)));
+    let data = split(csv, "y");
     let training = Training {
         signature: data.train.signature(),
         rows: data.train.rows(),
         target: data.train.target(),
     };
-    let fitted = Estimator::Linear(LinearParams {}).fit(&training, &Silent).expect("a fit");
+    let tree = Estimator::DecisionTree(DecisionTreeParams::default());
+    let fitted = tree.fit(&training, &Silent).expect("a fit");
+    (data, fitted)
+}
+
+#[test]
+fn refuses_weights_that_no_server_would_answer_from() {
+    let (data, fitted) = small_target(0.0);
     let weights = fitted.pipeline.to_safetensors();
-    let error = golden(&fitted, &weights, &data, "linfa", 7).expect_err("too few digits");
+    golden(&fitted, &weights, &data, "smartcore", 7).expect("its own weights");
+    // Off by a millionth, although by less than a billionth in the target's unit.
+    let other = small_target(1e-10).1.pipeline.to_safetensors();
+    let error = golden(&fitted, &other, &data, "smartcore", 7).expect_err("other weights");
+    assert!(matches!(error.downcast_ref(), Some(Refusal::Parity { .. })), "{error:#}");
     assert!(error.to_string().contains("subtract their smallest"), "{error}");
+}
+
+#[test]
+fn stays_small_with_thousands_of_features() {
+    assert_eq!([1, 10, 200, 2000, 5000, 100_000].map(max_null_rows), [500, 500, 500, 50, 20, 20]);
+    let names: Vec<_> = (0..2000).map(|i| format!("c{i}")).collect();
+    let mut csv = format!("{},y\n", names.join(","));
+    for row in 0..20 {
+        let cells: Vec<_> = (0..2000).map(|i| ((row * 7 + i) % 11).to_string()).collect();
+        csv.push_str(&format!("{},{row}\n", cells.join(",")));
+    }
+    let data = split(csv, "y");
+    let rows = rows(&data, 1);
+    assert!(rows.len() < 150, "{} rows", rows.len());
+    for idx in 0..2000 {
+        assert!(rows.iter().filter(|row| row[idx].is_nan()).count() >= 2, "feature {idx}");
+    }
 }
 
 proptest! {

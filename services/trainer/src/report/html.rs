@@ -1,5 +1,7 @@
 //! Pieces of HTML. Names come from files that anyone may have written: whatever is text goes through [`escape`].
 
+use crate::text::steers;
+
 /// A page as it grows.
 #[derive(Debug, Default)]
 pub(super) struct Html(String);
@@ -39,7 +41,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            c if c.is_control() => escaped.push('\u{fffd}'),
+            c if steers(c) => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

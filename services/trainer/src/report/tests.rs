@@ -45,7 +45,8 @@ fn draft() -> Draft {
         provenance: serde_json::from_value(json!({
             "data": evil, "data_sha256": "0", "n_rows": 43, "n_rows_without_target": 0, "n_rows_train": 40,
             "n_rows_test": 3, "seed": 42, "canopy_version": "0.1.0", "started_at": "a", "finished_at": "b",
-            "fit_seconds": 0.5,
+            "fit_seconds": 0.5, "categorical": [], "ignore": [evil], "max_categories": 1000,
+            "notes": [format!("the column `{evil}` is odd")],
         }))
         .expect(read),
         weights: vec![],
@@ -55,7 +56,7 @@ fn draft() -> Draft {
 }
 
 fn page(actual: &[f64], predicted: &[f64]) -> String {
-    html(&draft(), Scatter { actual, predicted })
+    html(&draft(), Scatter { actual, predicted }, 0)
 }
 
 #[test]
@@ -95,4 +96,22 @@ fn draws_whatever_the_numbers_are() {
         assert!(!page.contains("NaN") && !page.contains("inf"), "{actual:?}");
         assert!(page.matches("<circle").count() <= 1000);
     }
+}
+
+#[test]
+fn lists_what_a_person_was_warned_of() {
+    let mut draft = draft();
+    let test = Scatter { actual: &[1.0, 2.0], predicted: &[1.0, 2.0] };
+    assert!(html(&draft, test, 0).contains("<h2>Warnings</h2>\n<ul>\n<li>the column "));
+    draft.provenance.notes.clear();
+    assert!(!html(&draft, test, 0).contains("Warnings"));
+}
+
+#[test]
+fn claims_only_what_was_checked() {
+    let draft = draft();
+    let test = Scatter { actual: &[1.0, 2.0], predicted: &[1.0, 2.0] };
+    assert!(html(&draft, test, 0).contains("evaluated on 3 rows it had not seen."));
+    assert!(html(&draft, test, 2).contains("evaluated on 3 rows of which it had seen 2."));
+    assert!(html(&draft, test, 3).contains("evaluated on 3 rows it had seen all of."));
 }

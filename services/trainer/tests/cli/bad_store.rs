@@ -33,6 +33,38 @@ fn finds_out_before_the_fit_that_it_may_not_write() {
     assert!(error.starts_with("error: the registry /proc is not writable"), "{error}");
 }
 
+#[test]
+fn finds_out_before_the_fit_that_it_may_not_write_versions() {
+    let place = Place::new();
+    fs::create_dir_all(place.registry().join("rents")).expect("folders");
+    std::os::unix::fs::symlink("/proc", place.registry().join("rents/versions")).expect("a link");
+    let (exit_code, error) = fit_into(&place, place.registry().to_str().expect("UTF-8"));
+    assert_eq!(exit_code, 1);
+    assert!(
+        error.starts_with("error: the folder ")
+            && error.contains("rents/versions of the registry is not writable"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_failure_leaves_no_registry_behind() {
+    let place = Place::new();
+    let mut csv = "a,b,rent\n".to_owned();
+    (0..40).for_each(|i| csv.push_str(&format!("{i},{},{}\n", 2 * i, i % 7)));
+    let data = place.file("rents.csv", csv);
+    let fail = |registry: PathBuf| {
+        let mut fit = place.fit(&data);
+        fit.args(["--estimator", "linear", "--registry"]).arg(registry);
+        assert_eq!(failure(fit).0, 1);
+    };
+    fail(place.path("new/deep/models"));
+    assert!(!place.path("new").exists());
+    fs::create_dir(place.registry()).expect("a folder");
+    fail(place.registry());
+    assert!(place.registry().exists(), "it was there before");
+}
+
 /// A file system of its own that is unmounted with this value.
 struct SmallDisk(PathBuf);
 

@@ -107,3 +107,31 @@ fn fits_trees_without_a_limit() {
     let summary = json(&output.expect("the binary runs"));
     assert!(summary["estimator"]["hyperparameters"]["max_depth"].is_null());
 }
+
+#[test]
+fn an_empty_variable_counts_as_none() {
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(60));
+    let names = [
+        "SEED",
+        "SCHEMA",
+        "TEST_DATA",
+        "MAX_DEPTH",
+        "PROMOTE",
+        "OUTPUT",
+        "ALPHA",
+        "ESTIMATOR",
+        "LOG",
+        "IGNORE",
+    ];
+    let mut fit = place.fit(&data);
+    fit.envs(names.map(|name| (format!("CANOPY_{name}"), "")));
+    let summary = json(&fit.args(["--output", "json"]).output().expect("the binary runs"));
+    assert_eq!(summary["provenance"]["seed"], 42);
+    assert_eq!(summary["n_features"], 4);
+    let mut fit = place.fit(&data);
+    fit.env("CANOPY_TARGET", "");
+    let (exit_code, error) = failure(fit);
+    assert_eq!(exit_code, 2);
+    assert!(error.contains("required") && error.contains("--target <COLUMN>"), "{error}");
+}

@@ -97,8 +97,10 @@ struct Tally {
 
 /// Files of the version with the highest number, finished or not; the number counts as one.
 fn progress(versions: &Path) -> (usize, usize) {
-    let folders = entries(versions);
-    let newest = folders.iter().filter_map(|name| name.parse::<u64>().ok()).max();
+    // Only numbers: another file says for a moment that the folder can be written to.
+    let folders =
+        entries(versions).iter().filter_map(|name| name.parse().ok()).collect::<Vec<u64>>();
+    let newest = folders.iter().max();
     let files = newest.map_or(0, |newest| entries(&versions.join(newest.to_string())).len());
     (folders.len(), files)
 }
@@ -164,4 +166,28 @@ fn killed_at_any_moment_it_leaves_only_whole_versions() {
     }
     let last = fit().status().expect("the binary runs");
     assert!(last.success(), "a new version is published among the leftovers");
+}
+
+#[test]
+fn says_why_it_ends_even_where_the_work_does_not_stop() {
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(40));
+    // Nobody ever writes to it: opening it waits for good.
+    let pipe = place.path("schema.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let mut fit = place.fit(&data);
+    fit.arg("--schema").arg(&pipe).stdout(Stdio::null()).stderr(Stdio::piped());
+    fit.args(["--log", "debug"]);
+    let child = fit.spawn().expect("it starts");
+    let is_listening = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask, 16).ok());
+        caught.is_some_and(|mask| mask & (1 << 14) != 0) // SIGTERM is 15, bits count from 1
+    };
+    spin_until(is_listening, Duration::from_secs(20));
+    signal(&child, "-TERM");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(143));
+    assert_eq!(stderr(&output).matches("error: stopped by a signal").count(), 1);
 }

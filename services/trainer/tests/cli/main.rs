@@ -4,8 +4,10 @@ mod helpers;
 
 mod bad_data;
 mod bad_store;
+mod champion;
 mod fit;
 mod flags;
 mod killed;
 mod output;
 mod versions;
+mod warnings;

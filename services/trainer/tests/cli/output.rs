@@ -80,3 +80,52 @@ fn survives_a_reader_that_goes_away() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     assert_eq!(place.versions().len(), 1);
 }
+
+#[test]
+fn says_what_is_published_when_it_cannot_print() {
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(60));
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let output = place.fit(&data).stdout(full()).output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = "error: writing to standard output (version 1 of rents is published)\n  because: ";
+    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    assert_eq!(place.versions().len(), 1);
+    let mut list = crate::helpers::trainer();
+    list.arg("list").arg("--registry").arg(place.registry()).stdout(full());
+    let output = list.output().expect("the binary runs");
+    assert!(stderr(&output).contains("error: writing to standard output\n"), "{}", stderr(&output));
+}
+
+#[test]
+fn shows_a_bar_on_a_terminal() {
+    let script = std::process::Command::new("script").arg("--version").output();
+    if !script.is_ok_and(|output| output.status.success()) {
+        println!("skipped: `script` of util-linux makes the terminal");
+        return;
+    }
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(60));
+    let mut fit = place.fit(&data);
+    let binary = fit.get_program().to_str().expect("UTF-8").to_owned();
+    let variables: Vec<_> = fit
+        .get_envs()
+        .map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)))
+        .collect();
+    fit = std::process::Command::new("script");
+    for (name, value) in variables {
+        match value {
+            Some(value) => fit.env(name, value),
+            None => fit.env_remove(name),
+        };
+    }
+    // Standard output goes elsewhere: what is left is what the terminal shows.
+    fit.arg("-qec")
+        .arg(format!("'{binary}' fit > /dev/null"))
+        .arg("/dev/null")
+        .env("TERM", "xterm");
+    let output = fit.stdin(Stdio::null()).output().expect("script runs");
+    let shown = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("fitting ") && shown.contains("/5 trees"), "{shown}");
+}
