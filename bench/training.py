@@ -67,9 +67,9 @@ def split():
 def fit_canopy(trainer, model, *flags):
     """One run of the trainer: its JSON result and the wall time of the whole process."""
     command = [trainer, "fit", "--data", OUT / "train.csv", "--test-data", OUT / "test.csv", "--target", "price"]
-    command += ["--model", model, "--registry", OUT / "models", "--output", "json", "--seed", str(SEED), *flags]
+    command += ["--log", "error", "--model", model, "--registry", OUT / "models", "--output", "json", *flags]
     started = time.perf_counter()
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(run.stdout), time.perf_counter() - started
 
 
@@ -88,9 +88,9 @@ def forest(trainer, train, test):
     ours, theirs, whole, rmse, sk_rmse = [], [], [], [], []
     for seed in range(SEED, SEED + RUNS):
         result, wall = fit_canopy(trainer, "forest", "--n-estimators", "100", "--max-depth", "10", "--seed", str(seed))
-        ours.append(result["fit_seconds"])
+        ours.append(result["provenance"]["fit_seconds"])
         whole.append(wall)
-        rmse.append(result["scores"]["model"]["rmse"])
+        rmse.append(result["evaluation"]["model"]["rmse"])
         model = RandomForestRegressor(n_estimators=100, max_depth=10, n_jobs=-1, random_state=seed)
         started = time.perf_counter()
         model.fit(x_train, y_train)
