@@ -90,7 +90,7 @@ def forest(trainer, train, test):
         result, wall = fit_canopy(trainer, "forest", "--n-estimators", "100", "--max-depth", "10", "--seed", str(seed))
         ours.append(result["provenance"]["fit_seconds"])
         whole.append(wall)
-        rmse.append(result["evaluation"]["model"]["rmse"])
+        rmse.append(result["scores"]["model"]["rmse"])
         model = RandomForestRegressor(n_estimators=100, max_depth=10, n_jobs=-1, random_state=seed)
         started = time.perf_counter()
         model.fit(x_train, y_train)

@@ -62,7 +62,7 @@ fn description(manifest: &Manifest) -> String {
         "version": manifest.version,
         "signature": manifest.signature,
         "estimator": manifest.estimator,
-        "scores": manifest.evaluation,
+        "scores": manifest.scores,
         "provenance": manifest.provenance,
     })
     .to_string()

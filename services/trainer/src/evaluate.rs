@@ -13,7 +13,7 @@ use crate::warning::{RunWarning, Warning};
 /// The model's predictions for the test rows, and what they are worth.
 pub(crate) struct Evaluated {
     pub(crate) predictions: Vec<f64>,
-    pub(crate) evaluation: Evaluation,
+    pub(crate) scores: Evaluation,
 }
 
 /// Scores the model on the test rows.
@@ -38,27 +38,27 @@ pub(crate) fn evaluate(
     let params = PermutationParams { seed, ..PermutationParams::default() };
     let importances = evaluation::permutation_importance(rows, params, &predict);
     context.go_on()?;
-    let evaluation = Evaluation {
+    let scores = Evaluation {
         n_rows: test.n_rows() as u64,
         model,
         constant_mean,
         importances: importances.context("computing importances on the test rows")?,
     };
-    Ok(Evaluated { predictions, evaluation })
+    Ok(Evaluated { predictions, scores })
 }
 
 /// Why the model may not be worth publishing.
 pub(crate) fn warnings(
-    evaluation: &Evaluation,
+    scores: &Evaluation,
     pipeline: &Pipeline,
     estimator: &Estimator,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let (rmse, constant_mean_rmse) = (evaluation.model.rmse, evaluation.constant_mean.rmse);
+    let (rmse, constant_mean_rmse) = (scores.model.rmse, scores.constant_mean.rmse);
     if rmse >= constant_mean_rmse {
         warnings.push(RunWarning::NoBetterThanTheMean { rmse, constant_mean_rmse }.into());
     }
-    if evaluation.importances.iter().all(|feature| feature.importance == 0.0) {
+    if scores.importances.iter().all(|feature| feature.importance == 0.0) {
         let is_penalised_away = match (pipeline.regressor(), estimator) {
             (Regressor::Linear(linear), Estimator::ElasticNet(_)) => {
                 linear.coefficients().iter().all(|value| *value == 0.0)

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
     let duration_ms = fit_time.as_millis() as u64;
     tracing::info!(estimator = estimator.name(), duration_ms, "fitted");
     let evaluated = evaluate(&fitted.pipeline, &data, args.seed, context)?;
-    data.warn(warnings(&evaluated.evaluation, &fitted.pipeline, &estimator));
+    data.warn(warnings(&evaluated.scores, &fitted.pipeline, &estimator));
     let weights = fitted.pipeline.to_safetensors();
     let golden = golden(&fitted, &weights, &data, estimator.library(), args.seed)?;
     context.go_on()?;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
             library: estimator.library().to_owned(),
             hyperparameters: estimator.hyperparameters(),
         },
-        evaluation: evaluated.evaluation,
+        scores: evaluated.scores,
         baseline: dataset::baseline(&data.train, &evaluated.predictions),
         provenance: provenance(args, &data, started_at, fit_time.as_secs_f64(), context),
         weights,

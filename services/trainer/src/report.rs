@@ -84,8 +84,8 @@ fn warnings(page: &mut Html, draft: &Draft) {
 }
 
 fn scores(page: &mut Html, draft: &Draft) {
-    let evaluation = &draft.evaluation;
-    let rows = rows_of(&evaluation.model, &evaluation.constant_mean).into_iter().map(|row| {
+    let scores = &draft.scores;
+    let rows = rows_of(&scores.model, &scores.constant_mean).into_iter().map(|row| {
         let name = format!("{} <small>{}</small>", escape(row.name), escape(row.meaning));
         vec![name, row.model, row.constant_mean, row.better]
     });
@@ -94,7 +94,7 @@ fn scores(page: &mut Html, draft: &Draft) {
 }
 
 fn importances(page: &mut Html, draft: &Draft) {
-    let mut sorted: Vec<&FeatureImportance> = draft.evaluation.importances.iter().collect();
+    let mut sorted: Vec<&FeatureImportance> = draft.scores.importances.iter().collect();
     sorted.sort_by(|a, b| b.importance.total_cmp(&a.importance));
     let greatest = sorted.first().map_or(0.0, |first| first.importance).max(f64::MIN_POSITIVE);
     let rows = sorted.into_iter().map(|FeatureImportance { feature, importance }| {

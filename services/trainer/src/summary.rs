@@ -29,7 +29,7 @@ pub(crate) struct Summary {
     n_features: usize,
     n_threads: usize,
     estimator: EstimatorRecord,
-    evaluation: Evaluation,
+    scores: Evaluation,
     provenance: Provenance,
     n_golden_rows: usize,
     warnings: Vec<Warning>,
@@ -49,7 +49,7 @@ impl Summary {
             n_features: draft.signature.n_features(),
             n_threads,
             estimator: draft.estimator.clone(),
-            evaluation: draft.evaluation.clone(),
+            scores: draft.scores.clone(),
             provenance: draft.provenance.clone(),
             n_golden_rows: draft.golden.instances.len(),
             warnings: data.notes.clone(),
@@ -95,7 +95,7 @@ impl Summary {
     }
 
     fn scores(&self) -> String {
-        let Evaluation { model, constant_mean, .. } = &self.evaluation;
+        let Evaluation { model, constant_mean, .. } = &self.scores;
         let mut rows =
             vec![["Score", "model", "constant mean", "better by"].map(str::to_owned).to_vec()];
         for score in rows_of(model, constant_mean) {
@@ -105,7 +105,7 @@ impl Summary {
     }
 
     fn importances(&self) -> String {
-        let mut sorted: Vec<_> = self.evaluation.importances.iter().collect();
+        let mut sorted: Vec<_> = self.scores.importances.iter().collect();
         sorted.sort_by(|a, b| b.importance.total_cmp(&a.importance));
         let greatest = sorted.first().map_or(0.0, |first| first.importance);
         let shown = sorted.iter().take(SHOWN_IMPORTANCES).map(|importance| {

@@ -72,7 +72,7 @@ impl Listed {
             Err(error) => (None, Some(in_one_line(error))),
         };
         let manifest = manifest.as_ref();
-        let scores = manifest.map(|manifest| &manifest.evaluation.model);
+        let scores = manifest.map(|manifest| &manifest.scores.model);
         Self {
             model: model.to_string(),
             version,
@@ -127,7 +127,7 @@ pub(crate) fn show(args: &VersionArgs, context: &Context<'_>) -> anyhow::Result<
 }
 
 fn described(manifest: &Manifest, is_champion: bool) -> String {
-    let Manifest { model, version, estimator, evaluation, provenance, signature, .. } = manifest;
+    let Manifest { model, version, estimator, scores, provenance, signature, .. } = manifest;
     let alias = if is_champion { ", the champion" } else { "" };
     let fact = |what: &str, value: String| vec![what.to_owned(), value];
     let settings = estimator.hyperparameters.iter();
@@ -159,9 +159,9 @@ fn described(manifest: &Manifest, is_champion: bool) -> String {
     ];
     facts.extend(provenance.notes.iter().map(|note| fact("Warning", note.clone())));
     facts.retain(|fact| fact.iter().any(|cell| !cell.is_empty()));
-    let mut scores = vec![["Score", "model", "constant mean"].map(str::to_owned).to_vec()];
-    for row in rows_of(&evaluation.model, &evaluation.constant_mean) {
-        scores.push(vec![row.name.to_owned(), row.model, row.constant_mean]);
+    let mut lines = vec![["Score", "model", "constant mean"].map(str::to_owned).to_vec()];
+    for row in rows_of(&scores.model, &scores.constant_mean) {
+        lines.push(vec![row.name.to_owned(), row.model, row.constant_mean]);
     }
     let mut columns = vec![["Feature", "dtype", "expects"].map(str::to_owned).to_vec()];
     for feature in signature.features() {
@@ -171,7 +171,7 @@ fn described(manifest: &Manifest, is_champion: bool) -> String {
         "{model} version {version}{alias}, predicts `{}`\n\n{}\n{}\n{}",
         name(&signature.target().name),
         table(&facts, &[]),
-        table(&scores, &[1, 2]),
+        table(&lines, &[1, 2]),
         table(&columns, &[])
     )
 }

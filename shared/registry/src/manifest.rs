@@ -29,7 +29,7 @@ pub struct Manifest {
     /// How it was fitted.
     pub estimator: EstimatorRecord,
     /// Scores on the test split.
-    pub evaluation: Evaluation,
+    pub scores: Evaluation,
     /// What the training data looked like.
     pub baseline: Baseline,
     /// Where it comes from.

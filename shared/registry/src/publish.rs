@@ -27,7 +27,7 @@ pub struct Draft {
     /// How it was fitted.
     pub estimator: EstimatorRecord,
     /// Scores on the test split.
-    pub evaluation: Evaluation,
+    pub scores: Evaluation,
     /// What the training data looked like.
     pub baseline: Baseline,
     /// Where it comes from.
@@ -81,7 +81,7 @@ impl Registry {
             version,
             signature: draft.signature,
             estimator: draft.estimator,
-            evaluation: draft.evaluation,
+            scores: draft.scores,
             baseline: draft.baseline,
             provenance: draft.provenance,
             files: records,

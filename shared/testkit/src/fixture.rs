@@ -49,7 +49,7 @@ pub fn draft(model: &str, base: f64) -> Draft {
             library: "testkit".into(),
             hyperparameters: Map::from_iter([("n_estimators".into(), json!(2))]),
         },
-        evaluation: evaluation(),
+        scores: scores(),
         baseline: baseline(),
         provenance: provenance(),
         weights: pipeline.to_safetensors(),
@@ -71,7 +71,7 @@ fn instances() -> Vec<Map<String, Value>> {
     rows.into_iter().filter_map(|row| row.as_object().cloned()).collect()
 }
 
-fn evaluation() -> Evaluation {
+fn scores() -> Evaluation {
     let scores = |rmse| Scores {
         mae: rmse / 2.0,
         rmse,

@@ -49,7 +49,7 @@ fn info(manifest: Option<&Manifest>) -> Value {
                 for. Once there is one, this document describes its columns.",
         });
     };
-    let (estimator, evaluation) = (&manifest.estimator, &manifest.evaluation);
+    let (estimator, scores) = (&manifest.estimator, &manifest.scores);
     let description = format!(
         "Version {} of `{}` predicts `{}`: {}, fitted with {}.\n\nOn {} test rows: {}. \
          Always answering the mean of the training data: {}.\n\nEvery answer carries \
@@ -60,9 +60,9 @@ fn info(manifest: Option<&Manifest>) -> Value {
         manifest.signature.target().name,
         estimator.name,
         estimator.library,
-        evaluation.n_rows,
-        in_words(&evaluation.model),
-        in_words(&evaluation.constant_mean),
+        scores.n_rows,
+        in_words(&scores.model),
+        in_words(&scores.constant_mean),
     );
     json!({
         "title": format!("Canopy: {}", manifest.model),
@@ -78,16 +78,16 @@ fn in_words(scores: &Scores) -> String {
 
 /// What the page shows of the version, as values.
 fn facts(manifest: &Manifest) -> Value {
-    let Manifest { estimator, evaluation, .. } = manifest;
+    let Manifest { estimator, scores, .. } = manifest;
     json!({
         "name": manifest.model,
         "version": manifest.version,
         "estimator": estimator,
         "target": manifest.signature.target(),
         "n_rows_train": manifest.provenance.n_rows_train,
-        "n_rows_test": evaluation.n_rows,
-        "scores": evaluation.model,
-        "scores_constant_mean": evaluation.constant_mean,
+        "n_rows_test": scores.n_rows,
+        "scores": scores.model,
+        "scores_constant_mean": scores.constant_mean,
         "fitted_at": manifest.provenance.finished_at,
     })
 }

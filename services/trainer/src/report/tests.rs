@@ -29,7 +29,7 @@ fn draft() -> Draft {
             library: "smartcore".into(),
             hyperparameters: Map::from_iter([("max_depth".into(), Value::Null)]),
         },
-        evaluation: serde_json::from_value(json!({
+        scores: serde_json::from_value(json!({
             "n_rows": 3, "model": scores, "constant_mean": scores,
             "importances": [{"feature": evil, "importance": -0.5}, {"feature": "b", "importance": 2.5}],
         }))

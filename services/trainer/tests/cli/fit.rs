@@ -48,7 +48,7 @@ fn beats_the_constant_on_synthetic_demand() {
     fit.args(["--model", "demand", "--output", "json", "--n-estimators", "10"]);
     let output = fit.arg("--registry").arg(place.registry()).output().expect("the binary runs");
     let summary = json(&output);
-    let rmse = |of: &str| summary["evaluation"][of]["rmse"].as_f64().expect("a score");
+    let rmse = |of: &str| summary["scores"][of]["rmse"].as_f64().expect("a score");
     assert!(rmse("model") < 0.7 * rmse("constant_mean"), "{summary}");
     assert_eq!(summary["provenance"]["data"], "synthetic:demand?rows=1000&seed=7");
     json(&place.run(&["verify", "demand@1", "--output", "json"]));

@@ -16,7 +16,6 @@ fn json_is_one_document_with_everything_a_script_needs() {
         [
             "champion",
             "estimator",
-            "evaluation",
             "is_champion",
             "model",
             "n_features",
@@ -25,6 +24,7 @@ fn json_is_one_document_with_everything_a_script_needs() {
             "path",
             "provenance",
             "registry",
+            "scores",
             "target",
             "version",
             "warnings",
@@ -33,7 +33,7 @@ fn json_is_one_document_with_everything_a_script_needs() {
     assert_eq!(summary["champion"], 1);
     let path = std::path::PathBuf::from(summary["path"].as_str().expect("a path"));
     assert!(path.join("manifest.json").is_file());
-    assert_eq!(summary["evaluation"]["importances"].as_array().map(Vec::len), Some(4));
+    assert_eq!(summary["scores"]["importances"].as_array().map(Vec::len), Some(4));
 }
 
 #[test]
