@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use estimators::FitError;
 use registry::RegistryError;
+use schema::steers_display;
 use service_kit::telemetry::{self, Sink};
 
 mod config;
@@ -34,7 +35,7 @@ use clock::SystemClock;
 use config::{Command, Output};
 use context::Context;
 use stop::{Stop, Stopped};
-use text::{clean, steers};
+use text::clean;
 
 /// Runs the command line of this process.
 ///
@@ -148,7 +149,7 @@ fn to_json(value: &impl serde::Serialize) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         // Only in strings: outside of them JSON has no such character but the line's end.
-        if steers(c) && c != '\n' {
+        if steers_display(c) && c != '\n' {
             escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             escaped.push(c);

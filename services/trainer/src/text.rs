@@ -1,5 +1,7 @@
 //! Tables, bars and numbers as a person reads them.
 
+use schema::steers_display;
+
 /// A number to about five digits, thousands set apart by commas, without zeros at its end.
 pub(crate) fn number(value: f64) -> String {
     let text = fixed(value);
@@ -97,14 +99,9 @@ pub(crate) fn table(rows: &[Vec<String>], right: &[usize]) -> String {
     text
 }
 
-/// Whether a character steers what shows it: a terminal, or the direction of writing.
-pub(crate) fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// Text on one line that steers nothing.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if steers(c) { '�' } else { c }).collect()
+    text.chars().map(|c| if steers_display(c) { '�' } else { c }).collect()
 }
 
 /// A name from a table on one line, not too long, without what would steer a terminal.

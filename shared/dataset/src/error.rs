@@ -1,8 +1,8 @@
 //! Everything that can be wrong with a table, in words for the person who made it.
 
-use schema::SignatureError;
+use schema::{SignatureError, cleaned};
 
-use crate::text::{cleaned, did_you_mean, shortened};
+use crate::text::{did_you_mean, shortened};
 
 /// Why a table cannot be read or split.
 ///

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use schema::cleaned;
 use serde::{Deserialize, Serialize};
-
-use crate::text::cleaned;
 
 /// Something unusual that is not wrong. Its `Display` is a sentence for a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

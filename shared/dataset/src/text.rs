@@ -1,27 +1,6 @@
-//! Text of others in our messages: cleaned of what a terminal would act on, shortened, guessed.
+//! Text of others in our messages: shortened, guessed.
 
-use schema::closest;
-
-/// Text from a table, an option or the operating system as it may stand in a message: nothing in it moves the
-/// cursor, ends the line or turns the text around.
-pub(crate) fn cleaned(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            // Directional marks, overrides and isolates, and what some terminals take for the end of a line.
-            '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
-                out.extend(c.escape_unicode());
-            }
-            _ if c.is_control() => out.extend(c.escape_debug()),
-            _ => out.push(c),
-        }
-    }
-    out
-}
+use schema::{cleaned, closest};
 
 /// A cell as it may stand in a message: one line, not too long.
 pub(crate) fn shortened(cell: &str) -> String {

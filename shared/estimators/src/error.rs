@@ -1,5 +1,7 @@
 //! Why there is no fitted model: one variant a cause, with the value at fault and what to do.
 
+use schema::cleaned;
+
 /// Why a model could not be fitted.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FitError {
@@ -133,23 +135,6 @@ pub enum FitError {
     /// [`crate::Progress::is_cancelled`] said so.
     #[error("the fit was cancelled")]
     Cancelled,
-}
-
-/// A name from a table as it may stand in a message: nothing in it moves the cursor or turns the text around.
-pub(crate) fn cleaned(name: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut text = String::with_capacity(name.len());
-    for c in name.chars() {
-        if is_unsafe(c) {
-            text.extend(c.escape_default());
-        } else {
-            text.push(c);
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use ndarray::{Array1, Array2, ArrayView1, Axis, ShapeBuilder};
 use schema::Rows;
 
 use crate::encoding::Encoding;
-use crate::error::cleaned;
 use crate::{FitError, Training};
+use schema::cleaned;
 
 /// A pivot below this leaves too few digits for a coefficient: the rest of the column is explained by others.
 const SMALLEST_PIVOT: f64 = 1e-12;

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod cell;
+mod display;
 mod feature;
 mod quotes;
 mod request;
@@ -13,6 +14,7 @@ mod suggestion;
 
 pub use baseline::{Baseline, Distribution, FeatureBaseline};
 pub use cell::{Cell, is_missing, parse_cell};
+pub use display::{cleaned, steers_display};
 pub use feature::{Dtype, Feature, MAX_EXACT_INTEGER, Output, Range};
 pub use quotes::{QuoteFault, Quotes};
 pub use request::{

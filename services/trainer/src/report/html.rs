@@ -1,6 +1,6 @@
 //! Pieces of HTML. Names come from files that anyone may have written: whatever is text goes through [`escape`].
 
-use crate::text::steers;
+use schema::steers_display;
 
 /// A page as it grows.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            c if steers(c) => escaped.push('\u{fffd}'),
+            c if steers_display(c) => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }
