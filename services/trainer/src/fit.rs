@@ -12,6 +12,7 @@ use crate::data::{self, Data};
 use crate::evaluate::{evaluate, warnings};
 use crate::golden::golden;
 use crate::progress::FitProgress;
+use crate::promotion::{Gate, Promote};
 use crate::publish;
 use crate::report::{self, Scatter};
 use crate::summary::Summary;
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
     warning::log(&data.notes);
     let opened = publish::open(&args.common.registry, &args.model)?;
     let registry = &opened.registry;
-    if args.promote {
+    if args.promote != Promote::Never {
         // Found out before the long work, and looked at again before the alias moves.
         let signature = data.train.signature();
         let candidate = Candidate { model: &args.model, version: None, signature };
@@ -61,7 +62,13 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
     let test = Scatter { actual: data.test.target(), predicted: &evaluated.predictions };
     draft.report = report::html(&draft, test, data.n_seen);
     let mut summary = Summary::of(&draft, &data, n_threads);
-    let outcome = publish::publish(registry, draft, args.promote.then_some(&data.notes), context)?;
+    let gate = Gate {
+        when: args.promote,
+        max_regression: args.max_regression,
+        test: &data.test,
+        rmse: draft.scores.model.rmse,
+    };
+    let outcome = publish::publish(registry, draft, &gate, &data.notes, context)?;
     summary.published(outcome, registry.location());
     Ok(summary)
 }

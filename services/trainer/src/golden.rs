@@ -133,7 +133,7 @@ fn along(row: &[f64], features: &[Feature], share: f64) -> Vec<f64> {
 }
 
 /// A row as a caller would send it.
-fn instance(signature: &Signature, row: &[f64]) -> Map<String, Value> {
+pub(crate) fn instance(signature: &Signature, row: &[f64]) -> Map<String, Value> {
     let members = signature.features().iter().zip(row);
     members.map(|(feature, &value)| (feature.name.clone(), json_value(feature, value))).collect()
 }

@@ -19,6 +19,7 @@ mod data;
 mod evaluate;
 mod golden;
 mod progress;
+mod promotion;
 mod publish;
 mod report;
 mod summary;
@@ -37,10 +38,13 @@ use context::Context;
 use stop::{Stop, Stopped};
 use text::clean;
 
+/// The exit code of a run whose version is published, but worse than the champion.
+const HELD_BACK: u8 = 3;
+
 /// Runs the command line of this process.
 ///
 /// 0: it did what it was told; 1: it failed, and standard error says why; 2: it was told something that makes
-/// no sense; 130 and 143: it was stopped by SIGINT or SIGTERM.
+/// no sense; 3: it published a version that is worse than the champion and left the champion; 130 and 143: it was stopped by SIGINT or SIGTERM.
 pub fn main() -> ExitCode {
     let command = config::parse(std::env::args_os());
     let started = telemetry::init(&command.telemetry(), Sink::Stderr);
@@ -52,11 +56,16 @@ pub fn main() -> ExitCode {
     let result = stop
         .as_ref()
         .map_err(|error| anyhow::anyhow!("signals cannot be listened for: {error}"))
-        .and_then(|stop| execute(&command, stop)?.print());
+        .and_then(|stop| {
+            let answer = execute(&command, stop)?;
+            answer.print()?;
+            Ok(answer.is_held_back)
+        });
     drop(guard); // what is logged stands before what went wrong
     let signal = stop.ok().and_then(|stop| stop.exit_code());
     match (result, signal) {
-        (Ok(()), _) => ExitCode::SUCCESS,
+        (Ok(false), _) => ExitCode::SUCCESS,
+        (Ok(true), _) => ExitCode::from(HELD_BACK),
         (Err(error), Some(exit_code)) => {
             if !is_stopped(&error) {
                 eprintln!("{}", described(&error));
@@ -105,13 +114,17 @@ struct Answer {
     text: String,
     /// What has changed for good, even if the text cannot be written.
     done: Option<String>,
+    /// Whether a version was published that did not take the champion's place although that was asked for.
+    is_held_back: bool,
 }
 
 fn execute(command: &Command, stop: &Stop) -> anyhow::Result<Answer> {
     let context = Context { clock: &SystemClock, stop };
+    let mut is_held_back = false;
     let (text, done) = match command {
         Command::Fit(args) => {
             let summary = fit::run(args, &context)?;
+            is_held_back = summary.is_held_back();
             let text = match args.common.output {
                 Output::Text => summary.to_string(),
                 Output::Json => to_json(&summary),
@@ -126,7 +139,7 @@ fn execute(command: &Command, stop: &Stop) -> anyhow::Result<Answer> {
             (versions::promote(args, &context)?, Some(done))
         }
     };
-    Ok(Answer { text, done })
+    Ok(Answer { text, done, is_held_back })
 }
 
 impl Answer {

@@ -8,6 +8,7 @@ use registry::{CHAMPION, Draft, ModelName, Published, Registry, RegistryError};
 use crate::champion::{self, Candidate};
 use crate::clock::{Clock, unix_seconds};
 use crate::context::Context;
+use crate::promotion::{Comparison, Gate, Promote};
 use crate::warning::{self, Warning};
 
 /// What became of a draft.
@@ -17,6 +18,8 @@ pub(crate) struct Outcome {
     pub(crate) champion: Option<u64>,
     /// Where it lies.
     pub(crate) path: String,
+    /// The new version beside the champion before it, where that was to decide.
+    pub(crate) comparison: Option<Comparison>,
 }
 
 /// A registry that can be written to.
@@ -71,11 +74,12 @@ fn probe(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Publishes, and promotes where that is wanted: then `promote` has what is known of the promotion already.
+/// Publishes, and promotes where the gate lets it through; `known` are warnings that were told already.
 pub(crate) fn publish(
     registry: &Registry,
     draft: Draft,
-    promote: Option<&Vec<Warning>>,
+    gate: &Gate<'_>,
+    known: &[Warning],
     context: &Context<'_>,
 ) -> anyhow::Result<Outcome> {
     let model = draft.model.clone();
@@ -88,31 +92,44 @@ pub(crate) fn publish(
         error => anyhow::Error::from(error).context(format!("publishing a version of {model}")),
     })?;
     tracing::info!(model.name = %model, model.version = version, "published");
-    if let Some(known) = promote.filter(|_| !is_champion) {
+    let mut comparison = None;
+    if gate.when != Promote::Never && !is_champion {
         let candidate = Candidate { model: &model, version: Some(version), signature: &signature };
-        promoted(registry, candidate, known, context).with_context(|| {
+        comparison = promoted(registry, candidate, gate, known, context).with_context(|| {
             format!("version {version} of {model} is published, but could not be promoted")
         })?;
     }
     let (champion, unread) = champion::number(registry, &model, context);
     warning::log(unread.as_slice());
     let path = format!("{}/{model}/versions/{version}", registry.location().trim_end_matches('/'));
-    Ok(Outcome { version, champion, path: whole_path(path) })
+    Ok(Outcome { version, champion, path: whole_path(path), comparison })
 }
 
+/// Moves the alias, or says why it stays.
 fn promoted(
     registry: &Registry,
     candidate: Candidate<'_>,
+    gate: &Gate<'_>,
     known: &[Warning],
     context: &Context<'_>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Comparison>> {
     // Somebody else may have promoted a version during the fit.
     let mut warnings = champion::compare(registry, candidate, context)?;
     warnings.retain(|warning| !known.contains(warning));
     warning::log(&warnings);
     let version = candidate.version.context("only what is published can be promoted")?;
     context.wait(registry.load(candidate.model, version))?;
-    Ok(context.wait(registry.set_alias(candidate.model, CHAMPION, version))?)
+    let comparison = match gate.when {
+        Promote::NotWorse => gate.compare(registry, candidate.model, context)?,
+        Promote::Always | Promote::Never => None,
+    };
+    if let Some(comparison) = comparison.as_ref().filter(|comparison| !comparison.is_passed()) {
+        tracing::warn!(model.name = %candidate.model, model.version = version, "not promoted: {comparison}");
+    } else {
+        context.wait(registry.set_alias(candidate.model, CHAMPION, version))?;
+        tracing::info!(model.name = %candidate.model, model.version = version, "promoted");
+    }
+    Ok(comparison)
 }
 
 /// A path that can be opened from anywhere.

@@ -7,6 +7,7 @@ use schema::{Evaluation, Scores};
 use serde::Serialize;
 
 use crate::data::Data;
+use crate::promotion::Comparison;
 use crate::publish::Outcome;
 use crate::text::{bar, count, counted, fixed, name, number, percent, share, table};
 use crate::warning::Warning;
@@ -23,6 +24,9 @@ pub(crate) struct Summary {
     is_champion: bool,
     /// The version that is served.
     champion: Option<u64>,
+    /// The version beside the champion before it, where `--promote not-worse` had to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Comparison>,
     registry: String,
     path: String,
     target: String,
@@ -43,6 +47,7 @@ impl Summary {
             version: 0,
             is_champion: false,
             champion: None,
+            comparison: None,
             registry: String::new(),
             path: String::new(),
             target: draft.signature.target().name.clone(),
@@ -61,8 +66,14 @@ impl Summary {
         self.version = outcome.version;
         self.is_champion = outcome.champion == Some(outcome.version);
         self.champion = outcome.champion;
+        self.comparison = outcome.comparison;
         self.path = outcome.path;
         registry.clone_into(&mut self.registry);
+    }
+
+    /// Whether it was to be promoted and was not, because it is worse.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.comparison.as_ref().is_some_and(|comparison| !comparison.is_passed())
     }
 
     /// What has changed for good.
@@ -122,7 +133,12 @@ impl Summary {
 
     fn alias(&self) -> String {
         let Self { model, version, registry, .. } = self;
-        match self.champion {
+        let compared = match &self.comparison {
+            Some(comparison) if comparison.is_passed() => format!("{comparison}\n           "),
+            Some(comparison) => format!("not promoted: {comparison}\n           "),
+            None => String::new(),
+        };
+        let alias = match self.champion {
             Some(champion) if champion != *version => format!(
                 "version {champion} stays the champion; to serve this one instead:\n\
                  \x20          canopy-trainer promote {model} {version} --registry {registry}"
@@ -132,7 +148,8 @@ impl Summary {
                 "no champion can be read; to serve this version:\n\
                  \x20          canopy-trainer promote {model} {version} --registry {registry}"
             ),
-        }
+        };
+        compared + &alias
     }
 }
 

@@ -1,7 +1,8 @@
 //! Accepting connections, and stopping in order.
 //!
-//! The order: `/ready` turns 503, a drain delay passes while requests are still answered, the
-//! listener closes, requests in flight finish, a timeout ends the rest.
+//! The order: `/ready` turns 503, a drain delay passes while requests are still answered and each
+//! answer tells its client to connect anew, elsewhere, the listener closes, requests in flight
+//! finish, a timeout ends the rest.
 
 use std::{
     io,
@@ -11,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, http::Request};
+use axum::{
+    Router,
+    http::{HeaderValue, Request, header::CONNECTION},
+};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -98,7 +102,7 @@ impl Server {
     ) -> io::Result<()> {
         let Self { listener, router, readiness, limits } = self;
         let address = listener.local_addr()?;
-        let mut acceptor = Acceptor::new(listener, router, series, &limits);
+        let mut acceptor = Acceptor::new(listener, router, series, readiness.clone(), &limits);
         tracing::info!(%address, "listening");
 
         acceptor.accept_until(shutdown).await;
@@ -115,6 +119,7 @@ struct Acceptor {
     listener: TcpListener,
     router: Router,
     series: ConnectionSeries,
+    readiness: Readiness,
     patience: Patience,
     closing: Closing,
     linger: Linger,
@@ -129,6 +134,7 @@ impl Acceptor {
         listener: TcpListener,
         router: Router,
         series: ConnectionSeries,
+        readiness: Readiness,
         limits: &ServeLimits,
     ) -> Self {
         let max_connections = limits.max_connections.min(Semaphore::MAX_PERMITS);
@@ -136,6 +142,7 @@ impl Acceptor {
             listener,
             router,
             series,
+            readiness,
             patience: Patience {
                 head: limits.header_timeout,
                 idle: limits.idle_timeout,
@@ -181,12 +188,19 @@ impl Acceptor {
         let io =
             TokioIo::new(Timed::new(stream, self.patience, busy.clone(), self.closing.clone()));
         let (router, linger) = (self.router.clone(), self.linger.clone());
+        let readiness = self.readiness.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             busy.start();
-            let busy = busy.clone();
+            let (busy, readiness) = (busy.clone(), readiness.clone());
             let answer = router.clone().call(linger.around(request, &busy));
             async move {
-                let answer = answer.await;
+                let mut answer = answer.await;
+                // An open connection goes past the load balancer: it would stay with this server until it is cut.
+                if let Ok(answer) = &mut answer
+                    && readiness.is_draining()
+                {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 busy.end();
                 answer
             }
@@ -307,6 +321,22 @@ mod tests {
         let url = format!("{}/rows/1", server.url);
         let fresh = reqwest::Client::builder().no_proxy().build().unwrap();
         assert_eq!(fresh.get(url).send().await.unwrap().status(), 200);
+    }
+
+    #[tokio::test]
+    async fn tells_clients_to_connect_anew_while_it_drains() {
+        let limits = ServeLimits { drain_delay: Duration::from_secs(3_600), ..limits() };
+        let routes = held(&Arc::default(), &Arc::default());
+        let mut server = TestServer::spawn_with(routes, &Exporter::new(), limits).await;
+        let kept = server.get("/rows/1").await;
+        assert_eq!(kept.headers().get("connection"), None);
+        server.stop();
+        eventually(async || server.get("/ready").await.status() == 503).await;
+        let last = server.get("/rows/1").await;
+        assert_eq!(
+            (last.status().as_u16(), &last.headers()["connection"]),
+            (200, &HeaderValue::from_static("close"))
+        );
     }
 
     #[tokio::test]

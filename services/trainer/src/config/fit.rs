@@ -8,6 +8,7 @@ use registry::ModelName;
 
 use super::CommonArgs;
 use super::estimator::EstimatorArgs;
+use crate::promotion::{self, Promote};
 
 /// Settings of `fit`.
 #[derive(Debug, Clone, Args)]
@@ -81,14 +82,29 @@ pub(crate) struct FitArgs {
     )]
     pub(crate) threads: usize,
 
-    /// Make the new version the champion, which is served (the first version always becomes it)
+    /// When the new version becomes the champion, which is served (the first version always does)
     #[arg(
         long,
         env = "CANOPY_PROMOTE",
+        value_name = "WHEN",
         help_heading = "Run",
-        value_parser = clap::builder::BoolishValueParser::new(),
+        num_args = 0..=1,
+        default_value = "never",
+        default_missing_value = "always",
+        value_enum,
     )]
-    pub(crate) promote: bool,
+    pub(crate) promote: Promote,
+
+    /// By how much the RMSE may be above the champion's for --promote not-worse: a percentage or a fraction
+    #[arg(
+        long,
+        env = "CANOPY_MAX_REGRESSION",
+        value_name = "SHARE",
+        help_heading = "Run",
+        default_value = "0%",
+        value_parser = promotion::share,
+    )]
+    pub(crate) max_regression: f64,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -66,6 +66,57 @@ fn a_champion_of_other_features_is_replaced_with_a_warning() {
 }
 
 #[test]
+fn a_version_that_is_not_worse_takes_the_champions_place() {
+    let place = Place::new();
+    published(&place, &rents(60), &["--n-estimators", "1", "--max-depth", "1"]);
+    let output = published(&place, &rents(60), &["--promote", "not-worse", "--output", "json"]);
+    let summary = json(&output);
+    let comparison = &summary["comparison"];
+    assert_eq!((&summary["champion"], &comparison["champion"]), (&2.into(), &1.into()));
+    assert!(comparison["rmse"].as_f64() < comparison["champion_rmse"].as_f64(), "{comparison}");
+    assert_eq!(comparison["rmse"], summary["scores"]["model"]["rmse"]);
+    // The same again is not worse.
+    let output = published(&place, &rents(60), &["--promote", "not-worse"]);
+    assert!(stdout(&output).contains("that of version 2 is"), "{}", stdout(&output));
+    assert_eq!(place.champion(), Some(3));
+}
+
+#[test]
+fn a_version_that_is_worse_is_published_and_held_back_with_exit_code_3() {
+    let place = Place::new();
+    published(&place, &rents(60), &[]);
+    let worse = ["--n-estimators", "1", "--max-depth", "1", "--promote", "not-worse"];
+    let output = fit(&place, &rents(60), &worse);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("not promoted: its RMSE on 12 held-out rows"),
+        "{}",
+        stderr(&output)
+    );
+    let said = stdout(&output);
+    assert!(
+        said.contains("allowed are") && said.contains("version 1 stays the champion"),
+        "{said}"
+    );
+    assert_eq!((place.versions().len(), place.champion()), (2, Some(1)));
+    // As much worse as is allowed is not worse.
+    published(&place, &rents(60), &[&worse[..], &["--max-regression", "1000%"]].concat());
+    assert_eq!(place.champion(), Some(3));
+}
+
+#[test]
+fn a_champion_that_cannot_answer_the_held_out_rows_is_not_replaced_unseen() {
+    let place = Place::new();
+    published(&place, &rents(60), &[]);
+    let without_lift = rents(60).replacen("lift", "garden", 1);
+    let output = fit(&place, &without_lift, &["--promote", "not-worse"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let said = "it cannot be compared with version 1: the champion cannot answer the held-out rows: feature `lift`";
+    assert!(stdout(&output).contains(said), "{}", stdout(&output));
+    assert_eq!(place.champion(), Some(1));
+}
+
+#[test]
 fn an_alias_that_cannot_be_read_blocks_nothing_and_is_repaired() {
     let place = Place::new();
     published(&place, &rents(60), &[]);
