@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Checks what is applied to clusters, without one: the generated file, every shell script, and deploy/tests.
+# The first run makes a virtual environment in target/, which needs the internet; the others take seconds.
+# Arguments go to pytest: deploy/scripts/check-manifests.sh -k autoscaler
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+venv=target/manifests-venv
+requirements=deploy/tests/requirements.txt
+
+# All that is missing at once, not one at a time.
+missing=0
+need() { # COMMAND HOW-TO-GET-IT
+    command -v "$1" >/dev/null && return
+    echo "error: $1 is not installed: $2" >&2
+    missing=1
+}
+need kubectl "version 1.27 or newer, https://kubernetes.io/docs/tasks/tools/"
+need python3 "version 3.10 or newer, from your system's packages or https://www.python.org/downloads/"
+need shellcheck "from your system's packages (apt install shellcheck, brew install shellcheck)"
+# Prometheus' own tool reads its configuration. Without it two tests are left out, but not in CI.
+if [ "${CI:-}" = true ]; then
+    need promtool "in the package prometheus (apt install prometheus), or https://prometheus.io/download/"
+fi
+[ "$missing" = 0 ] || exit 1
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
+    echo "error: $(python3 --version) is too old: 3.10 or newer is needed" >&2
+    exit 1
+}
+
+# The stamp is a copy of the list, written last: an installation that was interrupted is made again.
+if ! cmp -s "$requirements" "$venv/installed.txt"; then
+    echo "making $venv from $requirements"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+    cp "$requirements" "$venv/installed.txt"
+fi
+
+deploy/scripts/manifests.sh --check
+
+# Scripts by their name or their first line, those not yet added to git included.
+scripts=()
+while IFS= read -r -d '' file; do
+    [ -f "$file" ] || continue
+    case "$file" in
+        *.sh) scripts+=("$file") ;;
+        *.*) ;;
+        *) if head -c 64 "$file" | head -n 1 | tr -d '\0' | grep -qE '^#!.*\b(ba)?sh\b'; then scripts+=("$file"); fi ;;
+    esac
+done < <(git ls-files -z --cached --others --exclude-standard)
+# It takes longer than all the rest, so scripts that passed are not read again until one of them changes.
+passed=target/shellcheck-passed
+checked=$({ shellcheck --version; git hash-object "${scripts[@]}"; } | git hash-object --stdin)
+if [ "$(cat "$passed" 2>/dev/null)" != "$checked" ]; then
+    shellcheck --external-sources "${scripts[@]}"
+    echo "$checked" >"$passed"
+fi
+echo "shellcheck: ${#scripts[@]} scripts"
+
+PYTHONDONTWRITEBYTECODE=1 "$venv/bin/python" -m pytest -q -p no:cacheprovider deploy/tests "$@"
