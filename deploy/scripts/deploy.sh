@@ -26,7 +26,7 @@ source "$here/lib-wait.sh"
 
 # What to do with the Job, decided before anything is changed: keep, make, replace, or none.
 decide_job() {
-    local live active complete failed available
+    local live complete failed available
     if [ -z "$(object Job trainer)" ]; then job_action=none; return; fi
     if ! exists job trainer; then
         available=$(kn get deployment inference -o jsonpath='{.status.availableReplicas}' 2>/dev/null) || true
@@ -37,12 +37,16 @@ decide_job() {
         fi
         return
     fi
-    IFS='|' read -r live active complete failed < <(kn get job trainer -o jsonpath='{.metadata.annotations.canopy\.dev/job-checksum}|{.status.active}|{.status.conditions[?(@.type=="Complete")].status}|{.status.conditions[?(@.type=="Failed")].status}' && echo)
+    IFS='|' read -r live complete failed < <(kn get job trainer -o jsonpath='{.metadata.annotations.canopy\.dev/job-checksum}|{.status.conditions[?(@.type=="Complete")].status}|{.status.conditions[?(@.type=="Failed")].status}' && echo)
     job_action=keep
     if [ "$complete$failed" = '' ]; then
         if same_job "$live"; then say "Job trainer is running already"; return; fi
-        on RESTART_JOB || die "Job trainer is running with other settings (${active:-0} pods): wait for it, or stop it and start anew with RESTART_JOB=1"
         job_action=replace
+        if [ -z "$(kn get pods -l batch.kubernetes.io/job-name=trainer --field-selector status.phase=Running -o name)" ]; then
+            say "Job trainer has other settings and no pod that runs: it is made anew"
+        elif ! on RESTART_JOB; then
+            die "Job trainer is running with other settings: wait for it, or stop it and start anew with RESTART_JOB=1"
+        fi
     elif [ "$failed" = True ] && [ "$(job_exit_code trainer)" != 3 ]; then
         job_action=replace
         say "Job trainer has failed: it is made anew"

@@ -284,7 +284,8 @@ apply_all() { # FILE…
     if ! apply "$@" -- --dry-run=server --force-conflicts=false -o name >/dev/null 2>"$work/err"; then
         conflicts=$(sed -n 's/^error: Apply failed with [0-9]* conflicts*: //p; s/^- \./    ./p' "$work/err")
         if [ -n "$conflicts" ]; then
-            conflicts=$(grep -v '"kubectl-client-side-apply"' <<<"$conflicts") || true
+            # Fields of an earlier plain `kubectl apply` are ours already.
+            conflicts=$(awk '/^conflicts* with/ { show = !/"kubectl-client-side-apply"/ } show' <<<"$conflicts")
             if [ -n "$conflicts" ]; then warn "changed by others, and set to what the manifests say:"; indent <<<"$conflicts" >&2; fi
         fi
     fi

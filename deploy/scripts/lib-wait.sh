@@ -147,14 +147,15 @@ served_version() {
 
 # Tells each obstacle once; false when one that does not mend itself has stood for STALL seconds.
 explain() { # SELECTOR
-    local kind text hard=''
+    local kind text key hard=''
     find_obstacles "$1"
     if [ -n "${2:-}" ]; then obstacle hard "$2"; fi
     while IFS='|' read -r kind text; do
         if [ "$kind" = hard ]; then hard=1; fi
-        # What a pod is called changes with each try; the reason does not.
-        if [ -z "$text" ] || [ -n "${told[${text#pod * }]:-}" ]; then continue; fi
-        told[${text#pod * }]=1
+        if [ -z "$text" ]; then continue; fi
+        key=$(sed 's/"[^"]*"//g; s/^pod [^ ]*//' <<<"$text") # a pod's name changes with each try; the reason does not
+        if [ -n "${told[$key]:-}" ]; then continue; fi
+        told[$key]=1
         progress_end
         printf '  %s\n' "$text"
     done <<<"$obstacles"

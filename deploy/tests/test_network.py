@@ -1,0 +1,155 @@
+"""Who reaches whom: what the NetworkPolicies admit, asked for pairs of pods."""
+
+from manifests import COMPONENT, NAME, of_kind, one, pod_templates, render, selects, title
+
+INFERENCE = {NAME: "canopy", COMPONENT: "inference"}
+TRAINER = {NAME: "canopy", COMPONENT: "trainer"}
+PROMETHEUS = {NAME: "prometheus", COMPONENT: "monitoring"}
+GRAFANA = {NAME: "grafana", COMPONENT: "monitoring"}
+DNS = {"k8s-app": "kube-dns"}
+DNS_PORTS = {("UDP", 53), ("TCP", 53)}
+
+
+def rules(objects, labels, direction):
+    """The rules for a pod of the namespace, of every policy that selects it."""
+    return [
+        rule
+        for item in of_kind(objects, "NetworkPolicy")
+        if selects(item["spec"]["podSelector"], labels)
+        for rule in item["spec"].get(direction, [])
+    ]
+
+
+def admits(objects, labels, direction, peer, namespace=None):
+    """The ports on which a pod may talk with a peer. `namespace`: the peer's, where it is another one."""
+    key = {"ingress": "from", "egress": "to"}[direction]
+    ports = set()
+    for rule in rules(objects, labels, direction):
+        for entry in rule[key]:
+            wanted = entry.get("namespaceSelector", {}).get("matchLabels", {}).get("kubernetes.io/metadata.name")
+            if "podSelector" in entry and wanted == namespace and selects(entry["podSelector"], peer):
+                ports |= {(port["protocol"], port["port"]) for port in rule["ports"]}
+    return ports
+
+
+def test_everything_is_denied_that_is_not_named(canopy):
+    spec = one(canopy, "NetworkPolicy", "default-deny")["spec"]
+    assert spec == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_every_pod_has_a_policy_of_its_own_that_covers_both_directions(rendering):
+    policies = of_kind(rendering, "NetworkPolicy")
+    for name, template in pod_templates(rendering).items():
+        labels = template["metadata"]["labels"]
+        own = [
+            item for item in policies if item["spec"]["podSelector"] and selects(item["spec"]["podSelector"], labels)
+        ]
+        directions = {direction for item in own for direction in item["spec"]["policyTypes"]}
+        assert directions == {"Ingress", "Egress"}, name
+
+
+def test_every_policy_names_what_it_governs(rendering):
+    for item in of_kind(rendering, "NetworkPolicy"):
+        assert item["spec"]["policyTypes"], title(item)
+        for direction in ("ingress", "egress"):
+            if direction in item["spec"]:
+                assert direction.capitalize() in item["spec"]["policyTypes"], title(item)
+
+
+def test_every_pod_that_may_call_out_can_look_up_names(canopy):
+    for labels in (INFERENCE, TRAINER):
+        assert admits(canopy, labels, "egress", DNS, namespace="kube-system") == DNS_PORTS
+
+
+def test_servers_are_reached_by_the_ingress_controller_and_by_prometheus(canopy):
+    controller = {NAME: "ingress-nginx"}
+    assert admits(canopy, INFERENCE, "ingress", controller, namespace="ingress-nginx") == {("TCP", "http")}
+    assert admits(canopy, INFERENCE, "ingress", PROMETHEUS) == {("TCP", "http")}
+    assert admits(canopy, INFERENCE, "ingress", PROMETHEUS, namespace="monitoring") == {("TCP", "http")}
+
+
+def test_servers_are_not_reached_by_other_pods_and_reach_none(canopy):
+    for other in ({}, TRAINER, GRAFANA):
+        assert not admits(canopy, INFERENCE, "ingress", other)
+    assert not admits(canopy, INFERENCE, "ingress", {NAME: "ingress-nginx"}, namespace="default")
+    peers = [entry for rule in rules(canopy, INFERENCE, "egress") for entry in rule["to"]]
+    assert peers == [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "podSelector": {"matchLabels": DNS},
+        }
+    ]
+
+
+def test_nobody_reaches_the_trainer(canopy):
+    assert not rules(canopy, TRAINER, "ingress")
+
+
+def test_no_pod_reaches_the_clouds_metadata(rendering):
+    for item in of_kind(rendering, "NetworkPolicy"):
+        for rule in item["spec"].get("egress", []):
+            for entry in rule.get("to", []):
+                if entry.get("ipBlock", {}).get("cidr") == "0.0.0.0/0":
+                    assert "169.254.0.0/16" in entry["ipBlock"]["except"], title(item)
+
+
+def test_the_load_balancers_clients_come_from_outside_the_cluster(production):
+    blocks = [
+        entry["ipBlock"]
+        for rule in rules(production, INFERENCE, "ingress")
+        for entry in rule["from"]
+        if "ipBlock" in entry
+    ]
+    [block] = [block for block in blocks if block["cidr"] == "0.0.0.0/0"]
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"} <= set(block["except"])
+    for name in ("base", "minikube"):
+        assert not [
+            entry for rule in rules(render(name), INFERENCE, "ingress") for entry in rule["from"] if "ipBlock" in entry
+        ]
+
+
+def test_prometheus_reaches_the_servers_and_grafana_only_prometheus():
+    objects = render("base+monitoring")
+    assert admits(objects, PROMETHEUS, "egress", INFERENCE) == {("TCP", "http")}
+    assert admits(objects, GRAFANA, "egress", PROMETHEUS) == {("TCP", "http")}
+    assert admits(objects, PROMETHEUS, "ingress", GRAFANA) == {("TCP", "http")}
+    assert not admits(objects, PROMETHEUS, "ingress", TRAINER) and not admits(objects, PROMETHEUS, "ingress", {})
+    assert not admits(objects, GRAFANA, "egress", INFERENCE)
+    assert not rules(objects, GRAFANA, "ingress")
+    for labels in (PROMETHEUS, GRAFANA):
+        assert admits(objects, labels, "egress", DNS, namespace="kube-system") == DNS_PORTS
+
+
+def test_prometheus_reaches_the_api_server_behind_its_service_too():
+    blocks = [rule for rule in rules(render("monitoring"), PROMETHEUS, "egress") if "ipBlock" in rule["to"][0]]
+    assert {port["port"] for rule in blocks for port in rule["ports"]} == {443, 6443, 8443}
+
+
+def test_services_and_policies_name_ports_that_the_pods_have(rendering):
+    names = {
+        port["name"]
+        for template in pod_templates(rendering).values()
+        for container in template["spec"]["containers"]
+        for port in container.get("ports", [])
+    }
+    for item in of_kind(rendering, "Service"):
+        for port in item["spec"]["ports"]:
+            assert port["name"] and port["targetPort"] in names, title(item)
+    for item in of_kind(rendering, "NetworkPolicy"):
+        used = {
+            port["port"]
+            for key in ("ingress", "egress")
+            for rule in item["spec"].get(key, [])
+            for port in rule.get("ports", [])
+        }
+        assert {port for port in used if isinstance(port, str)} <= names | {"http"}, title(item)
+
+
+def test_the_metrics_stay_inside(rendering):
+    for item in of_kind(rendering, "Ingress"):
+        for rule in item["spec"]["rules"]:
+            paths = {path["path"]: path for path in rule["http"]["paths"]}
+            assert "/predict" in paths and "/" not in paths and "/metrics" not in paths, title(item)
+            assert all(
+                path["backend"]["service"] == {"name": "inference", "port": {"name": "http"}} for path in paths.values()
+            ), title(item)

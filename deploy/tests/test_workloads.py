@@ -1,0 +1,121 @@
+"""The Job, the CronJob, the Deployment and what scales and guards it."""
+
+import pytest
+from manifests import canopy_version, job_specs, one, quantity, render, seconds
+
+
+def inference(objects):
+    return one(objects, "Deployment", "inference")["spec"]
+
+
+def autoscaler(objects):
+    return one(objects, "HorizontalPodAutoscaler", "inference")["spec"]
+
+
+def test_the_job_ends_retries_and_cleans_up(canopy):
+    spec = one(canopy, "Job", "trainer")["spec"]
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert spec["backoffLimit"] == 3
+    assert spec["activeDeadlineSeconds"] == 600
+    assert spec["ttlSecondsAfterFinished"] >= 3600, "its log is gone before anybody reads it"
+
+
+def test_the_job_asks_for_half_a_core_and_half_a_gigabyte(canopy):
+    [container] = one(canopy, "Job", "trainer")["spec"]["template"]["spec"]["containers"]
+    assert container["args"][:1] == ["fit"]
+    assert container["resources"]["requests"] == {"cpu": "500m", "memory": "512Mi"}
+
+
+def test_the_job_does_not_retry_what_cannot_get_better_and_does_not_count_evictions(canopy):
+    evicted, final = one(canopy, "Job", "trainer")["spec"]["podFailurePolicy"]["rules"]
+    assert evicted["action"] == "Ignore"
+    assert evicted["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+    assert final["action"] == "FailJob"
+    assert final["onExitCodes"] == {"containerName": "trainer", "operator": "In", "values": [2, 3]}
+
+
+def test_the_cronjob_runs_the_very_same_job(canopy):
+    job, cron_job = (job_specs(canopy)[name] for name in ("Job/trainer", "CronJob/trainer"))
+    assert cron_job == job
+    labels = one(canopy, "Job", "trainer")["metadata"]["labels"]
+    assert one(canopy, "CronJob", "trainer")["spec"]["jobTemplate"]["metadata"]["labels"] == labels
+
+
+def test_the_cronjob_runs_on_sundays_at_two_one_at_a_time(canopy):
+    spec = one(canopy, "CronJob", "trainer")["spec"]
+    assert spec["schedule"] == "0 2 * * 0"
+    assert spec["timeZone"] == "Etc/UTC"
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert spec["successfulJobsHistoryLimit"] == spec["failedJobsHistoryLimit"] == 3
+    assert not spec.get("suspend")
+
+
+def test_probes_ask_the_routes_that_mean_it(canopy):
+    [container] = inference(canopy)["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "http"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/health", "port": "http"}
+    assert container["startupProbe"]["httpGet"] == {"path": "/health", "port": "http"}
+    assert container["ports"] == [{"name": "http", "containerPort": 8000}]
+
+
+def test_an_update_never_takes_a_pod_away_first(canopy):
+    spec = inference(canopy)
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert spec["minReadySeconds"] > 0
+
+
+def test_a_pod_has_time_to_drain(canopy):
+    settings = one(canopy, "ConfigMap", "inference")["data"]
+    drain = seconds(settings["CANOPY_DRAIN_DELAY"]) + seconds(settings["CANOPY_DRAIN_TIMEOUT"])
+    assert inference(canopy)["template"]["spec"]["terminationGracePeriodSeconds"] > drain
+    assert seconds(settings["CANOPY_DRAIN_TIMEOUT"]) >= seconds(settings["CANOPY_REQUEST_TIMEOUT"])
+
+
+def test_the_rollout_waits_longer_than_the_first_training_may_take(canopy):
+    deadline = one(canopy, "Job", "trainer")["spec"]["activeDeadlineSeconds"]
+    assert inference(canopy)["progressDeadlineSeconds"] > deadline
+
+
+@pytest.mark.parametrize(("name", "bounds"), [("base", (2, 5)), ("minikube", (2, 5)), ("production", (3, 10))])
+def test_the_autoscaler_stays_between(name, bounds):
+    spec = autoscaler(render(name))
+    assert (spec["minReplicas"], spec["maxReplicas"]) == bounds
+
+
+def test_the_autoscaler_goes_by_cpu_and_memory_of_the_deployment(canopy):
+    spec = autoscaler(canopy)
+    assert spec["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "inference"}
+    targets = {metric["resource"]["name"]: metric["resource"]["target"] for metric in spec["metrics"]}
+    assert targets == {
+        "cpu": {"type": "Utilization", "averageUtilization": 70},
+        "memory": {"type": "Utilization", "averageUtilization": 75},
+    }
+
+
+def test_the_autoscaler_goes_up_quickly_and_down_slowly(canopy):
+    behavior = autoscaler(canopy)["behavior"]
+    assert behavior["scaleUp"]["policies"] and behavior["scaleDown"]["policies"]
+    assert behavior["scaleUp"]["stabilizationWindowSeconds"] < behavior["scaleDown"]["stabilizationWindowSeconds"]
+
+
+def test_the_deployment_starts_at_the_autoscalers_minimum(canopy):
+    assert inference(canopy)["replicas"] == autoscaler(canopy)["minReplicas"]
+
+
+def test_memory_at_rest_does_not_scale_the_deployment(canopy):
+    # 10 MiB at rest (README.md, Measured), and the bodies that may be held at once.
+    settings = one(canopy, "ConfigMap", "inference")["data"]
+    [container] = inference(canopy)["template"]["spec"]["containers"]
+    assert quantity("10Mi") < 0.75 * quantity(container["resources"]["requests"]["memory"])
+    held = quantity(settings["CANOPY_MAX_BODY_MEMORY"]) + quantity("10Mi")
+    assert held < quantity(container["resources"]["limits"]["memory"])
+
+
+def test_a_node_can_be_drained_but_not_all_servers_at_once(canopy):
+    spec = one(canopy, "PodDisruptionBudget", "inference")["spec"]
+    assert spec["maxUnavailable"] == 1 < autoscaler(canopy)["minReplicas"]
+    assert spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+
+
+def test_canopy_has_the_version_of_the_workspace():
+    assert canopy_version().count(".") == 2
