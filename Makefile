@@ -5,6 +5,7 @@ MODEL ?= diamonds
 REGISTRY ?= ./models
 DATA ?= examples/data/diamonds.csv
 TARGET ?= price
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo podman compose)
 
 .DEFAULT_GOAL := help
 # Tools that `make ci-tools` installs come after the machine's own.
@@ -73,10 +74,10 @@ serve: ## Serve a model to anybody on this machine (MODEL, REGISTRY)
 	$(CARGO) run --release --locked -p canopy-inference -- --model $(MODEL) --registry $(REGISTRY) --listen 127.0.0.1:8000 --allow-anonymous --log-format pretty
 
 up: ## Train once, serve and watch with Prometheus in containers, without Kubernetes
-	@docker/compose.sh up
+	$(COMPOSE) -f docker/compose.yaml up --build
 
 down: ## Stop them; VOLUMES=1 removes their data, too
-	@docker/compose.sh down
+	$(COMPOSE) -f docker/compose.yaml down $(if $(VOLUMES),--volumes)
 
 images: ## Build the images with docker, podman or buildah; into minikube where that is the context (TAG, IMAGE_PREFIX)
 	@docker/build.sh
