@@ -10,6 +10,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::FitArgs;
+use crate::context::Context;
+use crate::remote::{self, Located};
 use crate::warning::{self, RunWarning, Warning};
 
 /// From this share on, test rows that the model was fitted to are worth a warning. Short tables of few values have
@@ -41,7 +43,7 @@ impl Data {
 }
 
 /// Reads the table and sets rows aside, or reads the test table.
-pub(crate) fn read(args: &FitArgs) -> anyhow::Result<Data> {
+pub(crate) fn read(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Data> {
     let schema = args.schema.as_deref().map(read_schema).transpose()?;
     let (schema, schema_sha256) = schema.unzip();
     let options = ReadOptions {
@@ -51,17 +53,23 @@ pub(crate) fn read(args: &FitArgs) -> anyhow::Result<Data> {
         max_categories: args.max_categories,
         ..ReadOptions::new(&args.target)
     };
-    let table = dataset::read(&args.data, &options)?;
+    let located = remote::locate(&args.data, context)?;
+    // Both are fetched before the first is read, for nothing is known to be there until then.
+    let test_located =
+        args.test_data.as_ref().map(|location| remote::locate(location, context)).transpose()?;
+    let plain = [Some(&located), test_located.as_ref()].into_iter().flatten();
+    let plain: Vec<RunWarning> = plain.filter_map(|located| located.warning.clone()).collect();
+    let table = dataset::read_input(located.input.as_ref(), &options)?;
     let mut notes = table.notes;
-    let (train, test, test_source) = match &args.test_data {
+    let (train, test, test_source) = match test_located {
         None => {
             let split = table.dataset.split(args.test_fraction, args.seed)?;
             notes.extend(split.notes);
             (split.train, split.test, None)
         }
-        Some(location) => {
-            let test = dataset::read_with(location, table.dataset.signature())
-                .with_context(|| format!("reading the test table `{location}`"))?;
+        Some(Located { input, .. }) => {
+            let test = dataset::read_input_with(input.as_ref(), table.dataset.signature())
+                .with_context(|| format!("reading the test table `{}`", input.location()))?;
             anyhow::ensure!(
                 test.source.sha256 != table.source.sha256,
                 "--data and --test-data are the same table, byte for byte: scores on rows that the model was fitted to \
@@ -71,7 +79,8 @@ pub(crate) fn read(args: &FitArgs) -> anyhow::Result<Data> {
             (table.dataset, shuffled(&test.dataset, args.seed), Some(test.source))
         }
     };
-    let mut notes: Vec<Warning> = notes.into_iter().map(Warning::from).collect();
+    let plain = plain.into_iter().map(Warning::from);
+    let mut notes: Vec<Warning> = plain.chain(notes.into_iter().map(Warning::from)).collect();
     let (n_seen, n_rows) = (n_seen(&train, &test), test.n_rows() as u64);
     if n_seen as f64 > MANY_SEEN * n_rows as f64 {
         notes.push(RunWarning::SeenTestRows { n_seen, n_rows }.into());

@@ -23,7 +23,7 @@ use crate::warning;
 pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summary> {
     let started_at = rfc3339(context.clock.now());
     let estimator = args.estimator.estimator(args.seed);
-    let mut data = data::read(args)?;
+    let mut data = data::read(args, context)?;
     context.go_on()?;
     warning::log(&data.notes);
     let opened = publish::open(&args.common.registry, &args.model)?;

@@ -21,6 +21,7 @@ mod golden;
 mod progress;
 mod promotion;
 mod publish;
+mod remote;
 mod report;
 mod summary;
 mod warning;

@@ -1,4 +1,4 @@
-//! How far the fit is: a bar on a terminal, a log line for each tenth elsewhere.
+//! How far a download or the fit is: a bar on a terminal, a log line for each tenth elsewhere.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -11,6 +11,13 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use crate::stop::Stop;
 
+/// Of a table whose server says how long it is, and of one whose server does not.
+const FETCH: &str =
+    "fetching {bar:40} {binary_bytes}/{binary_total_bytes} · {binary_bytes_per_sec} · {left}";
+const FETCH_OPEN: &str = "fetching {binary_bytes} · {binary_bytes_per_sec} · {elapsed}";
+/// What is logged of, where the whole length is not known: 64 MiB.
+const LOG_BYTES: u64 = 64 << 20;
+
 const TEMPLATE: &str = "fitting {bar:40} {pos}/{len} {msg} · {elapsed} · {left}";
 /// How often the elapsed time moves.
 const TICK: Duration = Duration::from_millis(200);
@@ -21,6 +28,69 @@ const LOG_LINES: usize = 10;
 fn left(state: &ProgressState, text: &mut dyn fmt::Write) {
     if state.pos() > 0 {
         let _ = write!(text, "{} left", HumanDuration(state.eta()));
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a valid template").with_key("left", left)
+}
+
+/// A bar, where there is a terminal.
+fn bar(template: &str) -> Option<ProgressBar> {
+    std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.enable_steady_tick(TICK);
+        bar.with_style(style(template))
+    })
+}
+
+/// Shows how much of a table is there.
+pub(crate) struct FetchProgress {
+    location: String,
+    /// None where there is no terminal.
+    bar: Option<ProgressBar>,
+    n_total: Option<u64>,
+    n_done: u64,
+}
+
+impl FetchProgress {
+    /// Waits for the server's answer.
+    pub(crate) fn new(location: &str) -> Self {
+        Self { location: location.to_owned(), bar: bar(FETCH_OPEN), n_total: None, n_done: 0 }
+    }
+
+    /// Begins, or begins anew, with the length of the table where the server says it.
+    pub(crate) fn start(&mut self, n_total: Option<u64>) {
+        (self.n_total, self.n_done) = (n_total, 0);
+        if let Some(bar) = &self.bar {
+            bar.reset();
+            if let Some(n_total) = n_total {
+                bar.set_length(n_total);
+                bar.set_style(style(FETCH));
+            }
+        }
+    }
+
+    pub(crate) fn advance(&mut self, n_bytes: u64) {
+        let before = self.n_done;
+        self.n_done += n_bytes;
+        let step = self.n_total.map_or(LOG_BYTES, |n_total| n_total.div_ceil(LOG_LINES as u64));
+        match &self.bar {
+            Some(bar) => bar.inc(n_bytes),
+            None if before / step.max(1) < self.n_done / step.max(1) => {
+                let (location, n_done, n_total) = (&self.location, self.n_done, self.n_total);
+                tracing::info!(location, n_bytes = n_done, n_total_bytes = n_total, "fetching");
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for FetchProgress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -36,12 +106,7 @@ pub(crate) struct FitProgress<'a> {
 
 impl<'a> FitProgress<'a> {
     pub(crate) fn new(stop: &'a Stop) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(TEMPLATE).expect("a valid template");
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.enable_steady_tick(TICK);
-            bar.with_style(style.with_key("left", left))
-        });
+        let bar = bar(TEMPLATE);
         let (total, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { stop, bar, total, done, unit: Mutex::default() }
     }

@@ -24,6 +24,8 @@ pub(crate) enum Warning {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub(crate) enum RunWarning {
+    /// A table that anybody on its way could have changed.
+    PlainHttp { location: String },
     /// Rows to evaluate on that the model was fitted to.
     SeenTestRows { n_seen: u64, n_rows: u64 },
     /// A model that nobody needs.
@@ -60,6 +62,10 @@ impl fmt::Display for Warning {
 impl fmt::Display for RunWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::PlainHttp { location } => write!(
+                f,
+                "`{location}` came over plain http: nobody vouches for it being the table that was sent; use https"
+            ),
             Self::SeenTestRows { n_seen, n_rows } => write!(
                 f,
                 "{} of {} also stand in the training rows: the scores are too good",

@@ -44,6 +44,19 @@ pub enum DatasetError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Packed, and not to be unpacked to the end.
+    #[error(
+        "`{}` is packed with {format}, and damaged or cut off: {}; fetch or write it again",
+        cleaned(.location), cleaned(.reason)
+    )]
+    Damaged {
+        /// The location as given.
+        location: String,
+        /// How it is packed.
+        format: &'static str,
+        /// What the decoder said.
+        reason: String,
+    },
     /// No bytes, or only blank lines.
     #[error("`{}` is empty; expected a header line and rows", cleaned(.location))]
     Empty {
@@ -435,6 +448,7 @@ mod tests {
             DatasetError::NotAFile { location: text(), found: "a directory" },
             DatasetError::Unreadable { location: text(), reason: text() },
             DatasetError::Location { location: text(), reason: text() },
+            DatasetError::Damaged { location: text(), format: "gzip", reason: text() },
             DatasetError::Empty { location: text() },
             DatasetError::HeaderOnly { location: text() },
             DatasetError::Changed { location: text() },

@@ -1,7 +1,7 @@
 //! Where bytes come from: anything that can be opened twice and gives the same bytes again.
 //!
-//! A table is read in two passes, so an input is opened, not handed over. A compressed file, an
-//! HTTP or an S3 source is one more implementation of [`Input`] and one more arm in `at`.
+//! A table is read in two passes, so an input is opened, not handed over. `unpack.rs` undoes gzip and zstd. What comes
+//! over a network is one more implementation of [`Input`], outside of this crate: the trainer has it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,8 +22,20 @@ pub trait Input {
     fn open(&self) -> Result<Box<dyn Read + '_>, DatasetError>;
 }
 
-/// The input that a location names: a path, or `synthetic:…`.
-pub(crate) fn at(location: &str) -> Result<Box<dyn Input>, DatasetError> {
+/// Finds the input that a location names: a path, or `synthetic:…`. Nothing is opened yet.
+///
+/// # Errors
+///
+/// [`DatasetError::Location`], if it is a URL, or a series that is not there.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(dataset::locate("data.csv.gz")?.location(), "data.csv.gz");
+/// assert!(dataset::locate("ftp://host/data.csv").is_err());
+/// # Ok::<(), dataset::DatasetError>(())
+/// ```
+pub fn locate(location: &str) -> Result<Box<dyn Input>, DatasetError> {
     if location.starts_with("synthetic:") {
         return Ok(Box::new(location.parse::<Demand>()?));
     }

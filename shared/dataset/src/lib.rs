@@ -4,6 +4,10 @@ mod error;
 mod text;
 
 mod input;
+mod unpack;
+mod zstd;
+
+mod kind;
 mod lines;
 mod records;
 
@@ -26,7 +30,7 @@ mod demand;
 pub use baseline::{MAX_BINS, baseline, distribution};
 pub use demand::Demand;
 pub use error::DatasetError;
-pub use input::{FileInput, Input, MemoryInput};
+pub use input::{FileInput, Input, MemoryInput, locate};
 pub use lines::MAX_RECORD_BYTES;
 pub use note::Note;
 pub use options::{DEFAULT_MAX_CATEGORIES, ReadOptions};

@@ -1,4 +1,4 @@
-//! The bytes of an input on their way to the CSV reader: hashed, checked, counted, a line at a time.
+//! The bytes of a table on their way to the CSV reader: checked, counted, a line at a time.
 //!
 //! The CSV reader never holds bytes of the line after the one it parses, so at the end of every
 //! record this reader knows its lines exactly, and stops a record that does not end.
@@ -6,23 +6,15 @@
 use std::io::{self, Read};
 
 use schema::Quotes;
-use sha2::{Digest, Sha256};
 
-use crate::DatasetError;
+use crate::unpack::{Fingerprint, Unpacked};
+use crate::{DatasetError, kind};
 
 /// The most bytes that one row may have: 16 MiB.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;
 
 const CAPACITY: usize = 64 << 10;
 const BOM: &[u8] = "\u{feff}".as_bytes();
-
-/// What a whole input came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fingerprint {
-    /// In hexadecimal.
-    pub(crate) sha256: String,
-    pub(crate) n_bytes: u64,
-}
 
 /// What the record under way has taken so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,8 +27,8 @@ pub(crate) struct Span {
 }
 
 pub(crate) struct Lines<'a> {
-    input: Box<dyn Read + 'a>,
-    hasher: Sha256,
+    input: Unpacked<'a>,
+    /// Unpacked bytes so far.
     n_bytes: u64,
     /// `start..ready` is checked and waits to be handed out, `ready..end` is not looked at yet.
     buffer: Box<[u8]>,
@@ -52,10 +44,9 @@ pub(crate) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) fn new(input: Box<dyn Read + 'a>) -> Self {
+    pub(crate) fn new(input: Unpacked<'a>) -> Self {
         Self {
             input,
-            hasher: Sha256::new(),
             n_bytes: 0,
             buffer: vec![0; CAPACITY].into_boxed_slice(),
             start: 0,
@@ -81,29 +72,15 @@ impl<'a> Lines<'a> {
         Ok(span)
     }
 
-    /// Reads on to the end, or until more than `at_most` bytes were read, for the sake of the hash.
-    pub(crate) fn drain(mut self, at_most: u64) -> io::Result<Fingerprint> {
-        while !self.exhausted && self.n_bytes <= at_most {
-            (self.start, self.ready, self.end) = (0, 0, 0);
-            self.refill()?;
-        }
-        let sha256 = self.hasher.finalize();
-        Ok(Fingerprint {
-            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
-            n_bytes: self.n_bytes,
-        })
+    /// Reads on to the end, or until more than `at_most` bytes lay there, for the sake of the hash.
+    pub(crate) fn drain(self, at_most: u64) -> io::Result<Fingerprint> {
+        self.input.drain(at_most)
     }
 
     fn refill(&mut self) -> io::Result<()> {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.ready, self.end) = (0, 0, self.end - self.start);
-        let n = loop {
-            match self.input.read(&mut self.buffer[self.end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?,
-            }
-        };
-        self.hasher.update(&self.buffer[self.end..self.end + n]);
+        let n = self.input.read(&mut self.buffer[self.end..])?;
         self.exhausted = n == 0;
         self.n_bytes += n as u64;
         self.end += n;
@@ -132,7 +109,7 @@ impl<'a> Lines<'a> {
             return Ok(());
         }
         if self.line == 0 {
-            check_kind(&self.buffer[self.start..self.end]).map_err(io::Error::other)?;
+            kind::check(&self.buffer[self.start..self.end]).map_err(io::Error::other)?;
         }
         self.line += u64::from(std::mem::take(&mut self.line_ended));
         self.ready = self.start + self.checked(length)?;
@@ -191,24 +168,6 @@ impl Read for Lines<'_> {
         out[..n].copy_from_slice(&self.buffer[self.start..self.start + n]);
         self.start += n;
         Ok(n)
-    }
-}
-
-/// Refuses the kinds of files that people take for CSV, known by how they begin.
-fn check_kind(start: &[u8]) -> Result<(), DatasetError> {
-    const KINDS: [(&[u8], &str, &str); 5] = [
-        (b"\xff\xfe", "UTF-16 text", UTF16),
-        (b"\xfe\xff", "UTF-16 text", UTF16),
-        (b"\x1f\x8b", "a gzip file", "unpack it first: `gunzip`"),
-        (b"PK\x03\x04", "a zip file or an Excel workbook", PACKED),
-        (b"PK\x05\x06", "a zip file or an Excel workbook", PACKED),
-    ];
-    const UTF16: &str =
-        "save it as UTF-8: in Excel as \"CSV UTF-8\", or with `iconv -f UTF-16 -t UTF-8`";
-    const PACKED: &str = "unpack it, or save it in Excel as \"CSV UTF-8\"";
-    match KINDS.into_iter().find(|(magic, ..)| start.starts_with(magic)) {
-        Some((_, found, advice)) => Err(DatasetError::NotText { found, advice }),
-        None => Ok(()),
     }
 }
 
@@ -275,7 +234,8 @@ mod tests {
     }
 
     fn chunks(bytes: &[u8], step: usize) -> Vec<Vec<u8>> {
-        let mut lines = Lines::new(Box::new(Drip(bytes, step)));
+        let input = Unpacked::new("drip", Box::new(Drip(bytes, step))).expect("bytes");
+        let mut lines = Lines::new(input);
         let mut out = vec![0; 2 * CAPACITY];
         let mut chunks = vec![];
         loop {

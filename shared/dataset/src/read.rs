@@ -4,17 +4,18 @@ use schema::Signature;
 
 use crate::columns::{Role, roles};
 use crate::fill::{Places, Unforeseen, fill};
-use crate::lines::Fingerprint;
 use crate::records::Records;
 use crate::scan::Column;
 use crate::split::few_test_rows;
 use crate::table::{Dataset, Declared, Source, Table};
-use crate::{DatasetError, Input, Note, ReadOptions, infer, input};
+use crate::unpack::Fingerprint;
+use crate::{DatasetError, Input, Note, ReadOptions, infer, locate};
 
 /// The least number of rows with a target that a table to learn from must have.
 pub const MIN_ROWS: usize = 10;
 
-/// Reads a table to learn from; `location` is the path of a CSV file, or `synthetic:demand`.
+/// Reads a table to learn from; `location` is the path of a CSV file, packed with gzip or zstd or not, or
+/// `synthetic:demand`.
 ///
 /// The README of this crate says how columns are read.
 ///
@@ -36,7 +37,7 @@ pub const MIN_ROWS: usize = 10;
 /// # Ok::<(), dataset::DatasetError>(())
 /// ```
 pub fn read(location: &str, options: &ReadOptions) -> Result<Table, DatasetError> {
-    read_input(input::at(location)?.as_ref(), options)
+    read_input(locate(location)?.as_ref(), options)
 }
 
 /// Reads another table for a signature that is already there, for example a test table.
@@ -49,7 +50,7 @@ pub fn read(location: &str, options: &ReadOptions) -> Result<Table, DatasetError
 ///
 /// As [`read()`], and if a column of the signature is not there or a value is not of its dtype.
 pub fn read_with(location: &str, signature: &Signature) -> Result<Table, DatasetError> {
-    read_input_with(input::at(location)?.as_ref(), signature)
+    read_input_with(locate(location)?.as_ref(), signature)
 }
 
 /// [`read()`] for an input of one's own.

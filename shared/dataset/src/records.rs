@@ -5,7 +5,8 @@ use std::io;
 
 use csv::StringRecord;
 
-use crate::lines::{Fingerprint, Lines};
+use crate::lines::Lines;
+use crate::unpack::{Fingerprint, Unpacked};
 use crate::{DatasetError, Input};
 
 /// A checked header and the rows below it.
@@ -33,7 +34,7 @@ impl<'a> Records<'a> {
             csv: csv::ReaderBuilder::new()
                 .has_headers(false)
                 .flexible(true)
-                .from_reader(Lines::new(input.open()?)),
+                .from_reader(Lines::new(Unpacked::open(input)?)),
             record: StringRecord::new(),
             columns: vec![],
             has_spaced_quote: false,

@@ -22,9 +22,9 @@ pub struct Table {
 pub struct Source {
     /// The path or `synthetic:…` as it was given.
     pub location: String,
-    /// The SHA-256 of all bytes, 64 hexadecimal digits.
+    /// The SHA-256 of all bytes as they lie there, packed or not, 64 hexadecimal digits.
     pub sha256: String,
-    /// The number of bytes.
+    /// The number of these bytes.
     pub n_bytes: u64,
     /// Rows read, the header not among them.
     pub n_rows: u64,

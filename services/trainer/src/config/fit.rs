@@ -14,7 +14,8 @@ use crate::promotion::{self, Promote};
 #[derive(Debug, Clone, Args)]
 #[command(allow_negative_numbers = true)] // so that -1 is refused as a value, not as a flag
 pub(crate) struct FitArgs {
-    /// The table: a CSV file with a header, or synthetic:demand?rows=20000&seed=7
+    /// The table, a CSV with a header: a path, https://…, s3://bucket/key, or synthetic:demand?rows=20000&seed=7;
+    /// packed with gzip or zstd or not
     #[arg(long, env = "CANOPY_DATA", value_name = "FILE", help_heading = "Data")]
     pub(crate) data: String,
 
@@ -60,7 +61,7 @@ pub(crate) struct FitArgs {
     )]
     pub(crate) test_fraction: f64,
 
-    /// A table to evaluate on instead: then all rows of --data are for training
+    /// A table to evaluate on instead, wherever --data may lie: then all rows of --data are for training
     #[arg(long, env = "CANOPY_TEST_DATA", value_name = "FILE", help_heading = "Data")]
     pub(crate) test_data: Option<String>,
 

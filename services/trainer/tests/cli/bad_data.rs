@@ -78,7 +78,8 @@ fn refuses_what_cannot_be_read() {
     let folder = place.path("folder");
     std::fs::create_dir(&folder).expect("a folder");
     refused(&place, place.fit(&folder), &["is a directory; give the path of a CSV file"]);
-    refused(&place, place.fit(Path::new("s3://bucket/rents.csv")), &["`s3://` is not supported"]);
+    let ftp = &["`ftp://…` is not a place to read from: expected a path, `https://…`"];
+    refused(&place, place.fit(Path::new("ftp://host/rents.csv")), ftp);
     let data = place.file("rents.csv", rents(20));
     let schema = place.file("schema.json", "{\"features\": 7}");
     let mut fit = place.fit(&data);
