@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-images='canopy-trainer canopy-inference canopy-loadtest'
+images=$(sed -n 's/^FROM runtime AS /canopy-/p' docker/Dockerfile)
 version=$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' Cargo.toml)
 tag=${TAG:-$version}
 prefix=${IMAGE_PREFIX:-}

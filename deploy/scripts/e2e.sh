@@ -55,7 +55,7 @@ diagnose() {
     echo "--- pods"; k get pods -o wide
     echo "--- events"; k get events --sort-by=.lastTimestamp | tail -25
     for pod in $(k get pods -o name); do
-        echo "--- $pod"; k logs "$pod" --tail=12 --all-containers
+        echo "--- $pod"; k logs "$pod" --tail=5 --all-containers
     done
 }
 
@@ -80,7 +80,9 @@ until_true() { # SECONDS WHAT COMMAND…
 # --- What is asked of the cluster -------------------------------------------------------------------------------------
 
 inference='app.kubernetes.io/component=inference'
-pods() { k get pods -l "$inference" --field-selector=status.phase=Running -o jsonpath='{range .items[?(!@.metadata.deletionTimestamp)]}{.metadata.name}{"\n"}{end}'; }
+pods() { # those that are not on their way out
+    k get pods -l "$inference" --field-selector=status.phase=Running -o go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}{{"\n"}}{{end}}{{end}}'
+}
 ready() { k get deployment inference -o jsonpath='{.status.readyReplicas}'; }
 wanted() { k get deployment inference -o jsonpath='{.spec.replicas}'; }
 all_ready() { [ "$(ready)" = "$(wanted)" ] && [ "$(pods | wc -l)" = "$(wanted)" ]; }
@@ -91,8 +93,9 @@ job_is() { [ "$(k get job "$1" -o jsonpath="{.status.conditions[?(@.type==\"$2\"
 versions() {
     local pod
     for pod in $(pods); do
-        k get --raw "/api/v1/namespaces/$namespace/pods/$pod:8000/proxy/ready" 2>/dev/null | sed -n 's/.*"version":\([0-9]*\).*/\1/p'
-    done | sort -u
+        k get --raw "/api/v1/namespaces/$namespace/pods/$pod:8000/proxy/ready" 2>/dev/null
+        echo # the answer ends without one
+    done | sed -n 's/.*"version":\([0-9]*\).*/\1/p' | sort -u
 }
 all_answer_from() { [ "$(versions)" = "$1" ]; }
 
@@ -126,17 +129,16 @@ spec:
     - name: loadtest
       image: canopy-loadtest:$tag
       imagePullPolicy: IfNotPresent
+      args: [--output, json]
       resources: { requests: { cpu: 50m, memory: 32Mi }, limits: { memory: 128Mi } }
       securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: [ALL] } }
       env:
         - { name: CANOPY_LOADTEST_URL, value: "http://inference:8000/predict" }
         - { name: CANOPY_LOADTEST_API_KEY, valueFrom: { secretKeyRef: { name: e2e-load-key, key: key } } }
-        - { name: CANOPY_LOADTEST_OUTPUT, value: json }
-        - { name: CANOPY_LOADTEST_DURATION, value: "0s" }
-        - { name: CANOPY_LOADTEST_RATE, value: "$rate" }
-        - { name: CANOPY_LOADTEST_CONNECTIONS, value: "8" }
 YAML
-        for variable in "$@"; do
+        # The last of each name counts.
+        printf '%s\n' CANOPY_LOADTEST_DURATION=0s "CANOPY_LOADTEST_RATE=$rate" CANOPY_LOADTEST_CONNECTIONS=8 "$@" |
+            awk -F= '{ value[$1] = $0 } END { for (name in value) print value[name] }' | while read -r variable; do
             printf '        - { name: %s, value: "%s" }\n' "${variable%%=*}" "${variable#*=}"
         done
     } | k apply -f - >/dev/null

@@ -191,7 +191,7 @@ ensure_secrets() {
     key=$(random_key)
     digest=$(printf %s "$key" | sha256)
     [ "${#digest}" = 64 ] || die "no SHA-256 could be made: install sha256sum or shasum"
-    { secret inference-api-keys inference api-keys "default $digest"; secret inference-client-key inference key "$key"; } |
+    { secret inference-api-keys inference api-keys "default $digest\n"; secret inference-client-key inference key "$key"; } |
         kn create -f - >/dev/null 2>"$work/err" || die "the Secrets cannot be made: $(reason)"
     say "Secrets inference-api-keys and inference-client-key made, with a random key"
     if on SHOW_KEY; then say "The key: $key"; fi
@@ -255,8 +255,9 @@ check_existing() {
     local by version managers
     IFS='|' read -r by version < <(kn get deployment inference -o \
         jsonpath='{.metadata.labels.app\.kubernetes\.io/managed-by}|{.spec.template.metadata.labels.app\.kubernetes\.io/version}' 2>/dev/null && echo) || true
-    if [ "$by" = Helm ]; then
-        die "Deployment inference in $NAMESPACE belongs to a Helm release: helm upgrade, or another NAMESPACE"
+    # Their Services would reach each other's pods.
+    if [ "$by" = Helm ] || [ -n "$(kn get deployments -l app.kubernetes.io/name=canopy,app.kubernetes.io/managed-by=Helm -o name 2>/dev/null)" ]; then
+        die "Canopy in $NAMESPACE belongs to a Helm release: helm upgrade, or another NAMESPACE"
     fi
     if [ -n "$version" ]; then
         if [ "$version" = "$TAG" ]; then say "Canopy $TAG is there"; else say "Canopy $version → $TAG"; fi

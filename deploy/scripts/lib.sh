@@ -3,6 +3,11 @@
 # Rendering and applying are in lib-apply.sh, waiting and explaining in lib-wait.sh.
 # shellcheck disable=SC2034 # some settings are read by the scripts that source this one
 
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 402)); then
+    echo "error: bash $BASH_VERSION is too old: 4.2 or newer is needed (macOS: brew install bash)" >&2
+    exit 1
+fi
+
 root=$(cd -P "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 newest_minor=1.31 # matchLabelKeys, podFailurePolicy and unhealthyPodEvictionPolicy need it
 context=''

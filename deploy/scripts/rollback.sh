@@ -78,8 +78,20 @@ roll_back_images() {
         die "it cannot be: $(reason). Without REVISION, make rollback lists what there is"
     if grep -q skipped "$work/out"; then say "It is that revision already"; fi
     wait_deployment inference "$inference" || die "the rollback is stuck: mend what is said above, then make deploy"
+    follow_with_cronjob
     say "Servers run $(kn get deployment inference -o jsonpath='{.spec.template.spec.containers[0].image}'), version $(served_version) of the model"
     say "Settings (ConfigMaps) stay as they are; the next make update goes forward again"
+}
+
+# The next training, and what VERSION=… runs, have the tag of the servers: a tag that cannot be pulled would hold them up.
+follow_with_cronjob() {
+    local servers trainer
+    servers=$(kn get deployment inference -o jsonpath='{.spec.template.spec.containers[0].image}')
+    trainer=$(kn get cronjob trainer -o jsonpath='{.spec.jobTemplate.spec.template.spec.containers[0].image}' 2>/dev/null) || return 0
+    case $servers$trainer in *@*) return ;; esac # a digest says nothing of the other image's
+    if [ "${servers##*:}" = "${trainer##*:}" ]; then return; fi
+    kn set image cronjob/trainer "trainer=${trainer%:*}:${servers##*:}" >/dev/null
+    say "CronJob trainer follows: ${trainer%:*}:${servers##*:}"
 }
 
 settings "$@"

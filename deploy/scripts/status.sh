@@ -68,7 +68,11 @@ servers_rows() {
 # What is known of this pod; else what keeps all of them, such as their volume; else what the server says itself.
 why_not() { # POD
     find_obstacles "$inference"
-    sed -n "s/^[a-z]*|pod $1[: ]*//p" <<<"$obstacles" | grep . | head -n 1 ||
+    # With the lines that belong to it, such as the end of its log.
+    awk -v start="|pod $1" 'BEGIN { code = 1 }
+        /^(hard|soft)[|]/ { here = index($0, start) > 0 && code; if (here) { code = 0; sub(/^[a-z]*[|]pod [^: ]*[: ]*/, "") } }
+        here && ++n <= 6 { print (n > 1 ? "    " : "") $0 }
+        END { exit code }' <<<"$obstacles" ||
         sed -n 's/^[a-z]*|\(volume .*\)/\1/p' <<<"$obstacles" | grep . | head -n 1 || pod_ready_reason "$1"
 }
 
