@@ -73,8 +73,8 @@ train: ## Fit a model (MODEL, DATA, TARGET, REGISTRY)
 serve: ## Serve a model to anybody on this machine (MODEL, REGISTRY)
 	$(CARGO) run --release --locked -p canopy-inference -- --model $(MODEL) --registry $(REGISTRY) --listen 127.0.0.1:8000 --allow-anonymous --log-format pretty
 
-up: ## Train once, serve and watch with Prometheus in containers, without Kubernetes
-	$(COMPOSE) -f docker/compose.yaml up --build
+up: ## Train once, serve and watch with Prometheus in containers, without Kubernetes (TAG: the images of make images)
+	$(COMPOSE) -f docker/compose.yaml up $(if $(TAG),,--build)
 
 down: ## Stop them; VOLUMES=1 removes their data, too
 	$(COMPOSE) -f docker/compose.yaml down $(if $(VOLUMES),--volumes)

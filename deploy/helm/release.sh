@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The chart of a release; each step is a make target.
-#   package  packages deploy/helm/canopy into dist/ (needs helm)
+#   package  packages deploy/helm/canopy into dist/, its images at PUSH_TO where that is given (needs helm)
 #   push     pushes that package to PUSH_TO=ghcr.io/OWNER; what was pushed is added to dist/refs.txt
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -11,7 +11,14 @@ command -v helm >/dev/null || die "helm is not installed: https://helm.sh/docs/i
 
 case ${1:-} in
     package)
-        helm package deploy/helm/canopy --version "$version" --app-version "$version" --destination dist
+        mkdir -p dist
+        rm -rf dist/canopy
+        cp -r deploy/helm/canopy dist/canopy
+        if [ -n "${PUSH_TO:-}" ]; then # where the chart's images will be
+            sed -i "s|^  registry: \"\"$|  registry: ${PUSH_TO,,}|" dist/canopy/values.yaml
+            grep -q "^  registry: ${PUSH_TO,,}$" dist/canopy/values.yaml || die "values.yaml has no image.registry to set"
+        fi
+        helm package dist/canopy --version "$version" --app-version "$version" --destination dist
         ;;
     push)
         [ -n "${PUSH_TO:-}" ] || die "PUSH_TO is missing: say where to, PUSH_TO=ghcr.io/OWNER"

@@ -26,14 +26,14 @@ source "$here/lib-wait.sh"
 
 # What to do with the Job, decided before anything is changed: keep, make, replace, or none.
 decide_job() {
-    local live complete failed available
+    local live complete failed published
     if [ -z "$(object Job trainer)" ]; then job_action=none; return; fi
     if ! exists job trainer; then
-        available=$(kn get deployment inference -o jsonpath='{.status.availableReplicas}' 2>/dev/null) || true
+        published=$(kn get persistentvolumeclaim models -o jsonpath='{.metadata.annotations.canopy\.dev/published}' 2>/dev/null) || true
         job_action='make'
-        if [ "${available:-0}" -gt 0 ] && ! on RETRAIN; then
+        if [ -n "$published" ] && ! on RETRAIN; then
             job_action=none
-            say "Job trainer has run and is gone, and a version is served: RETRAIN=1 trains again"
+            say "Volume models has had a version since $published: RETRAIN=1 trains another"
         fi
         return
     fi
@@ -68,6 +68,13 @@ train() {
     if [ "$result" = 1 ]; then die "no version was trained: mend what is said above, then make deploy"; fi
 }
 
+# That there is something to serve, for a deploy after the Job is gone: servers may then be scaled to 0 or down.
+note_published() {
+    if [ -z "$(kn get persistentvolumeclaim models -o jsonpath='{.metadata.annotations.canopy\.dev/published}' 2>/dev/null)" ]; then
+        kn annotate persistentvolumeclaim models "canopy.dev/published=$(TZ=UTC printf '%(%Y-%m-%d %H:%M)T' "$(now)") UTC" >/dev/null 2>&1 || true
+    fi
+}
+
 next_steps() {
     local url='' ip port key model
     key="kubectl --context=$context -n $NAMESPACE get secret inference-client-key -o go-template='X-API-Key: {{.data.key|base64decode}}'"
@@ -95,6 +102,7 @@ next_steps() {
 
 settings "$@"
 connect deploy
+adopt_settings
 read_replicas
 render
 ensure_namespace
@@ -109,5 +117,6 @@ head_line "Waiting"
 train
 wait_deployment inference "$inference" || die "the servers are not up: mend what is said above, then make deploy (make status shows more)"
 prune "$work/objects" 'app.kubernetes.io/component!=monitoring'
+note_published
 say "Version $(served_version) is served"
 next_steps

@@ -10,7 +10,9 @@
 #   E2E_SKIP_NETWORK_POLICY=1   go on where the cluster's network does not enforce NetworkPolicies
 #   E2E_KEEP=1                  leave the namespace as it is at the end
 #   NODE_PORT=30800             another port, where 30800 is taken
-#   TAG=…, KUBECTL=kubectl      as for `make deploy`
+#   CONTEXT=…                   the kubectl context that is meant; needed where it is not a local one
+#   TAG=…, IMAGE_PREFIX=…, KUBECTL=kubectl   as for `make deploy`
+# The API server must reach the pods (their /ready is read through it): on several nodes a policy may have to allow it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -127,7 +129,7 @@ spec:
   securityContext: { runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, seccompProfile: { type: RuntimeDefault } }
   containers:
     - name: loadtest
-      image: canopy-loadtest:$tag
+      image: ${IMAGE_PREFIX:-}canopy-loadtest:$tag
       imagePullPolicy: IfNotPresent
       args: [--output, json]
       resources: { requests: { cpu: 50m, memory: 32Mi }, limits: { memory: 128Mi } }
@@ -182,6 +184,11 @@ for tool in "${kubectl[0]}" curl sha256sum; do
     command -v "$tool" >/dev/null || fail "$tool is not installed"
 done
 context=$("${kubectl[@]}" config current-context 2>/dev/null) || fail "kubectl has no current context: start a cluster, or kubectl config use-context NAME"
+case $context in
+    minikube | kind-* | docker-desktop | k3d-* | microk8s | rancher-desktop | colima*) ;;
+    "${CONTEXT:-}") ;;
+    *) fail "$context is no local cluster, and gets a load: say that it is meant with CONTEXT=$context" ;;
+esac
 server=$("${kubectl[@]}" --context="$context" get --raw /version --request-timeout=10s 2>/dev/null | sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p')
 [ -n "$server" ] || fail "the cluster of context $context does not answer"
 nodes=$(k get nodes -o jsonpath='{range .items[*]}{.status.nodeInfo.kubeletVersion}, {.status.nodeInfo.containerRuntimeVersion}, {.status.nodeInfo.kernelVersion}{"; "}{end}')
@@ -237,14 +244,14 @@ grep -q 'did you mean .carat.' "$work/answer" || fail "the answer does not help:
 passed
 
 begin "verify finds nothing wrong"
-script verify E2E_URL="${E2E_URL:-}"
+script verify
 passed "$(grep -c '^ok' "$work/verify.log") checks"
 
 begin "a key that is added to the Secret is accepted without a restart"
 load_key=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')
 lines="$(k get secret inference-api-keys -o jsonpath='{.data.api-keys}' | base64 -d)
 load $(printf %s "$load_key" | sha256sum | cut -d ' ' -f 1) rate=100000 burst=100000"
-printf '{"data":{"api-keys":"%s"}}' "$(base64 -w 0 <<<"$lines")" >"$work/patch.json"
+printf '{"data":{"api-keys":"%s"}}' "$(base64 <<<"$lines" | tr -d '\n')" >"$work/patch.json"
 k patch secret inference-api-keys --patch-file "$work/patch.json" >/dev/null
 printf %s "$load_key" | k create secret generic e2e-load-key --from-file=key=/dev/stdin >/dev/null
 accepted() { for _ in 1 2 3 4 5 6 7 8; do [ "$(predict "$load_key" "$diamond")" = 200 ] || return 1; done; } # by every server

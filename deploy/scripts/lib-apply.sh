@@ -63,7 +63,13 @@ patches:
   - patch: |
       apiVersion: apps/v1
       kind: Deployment
-      metadata: { name: inference, annotations: { kubernetes.io/change-cause: '$(change_cause)' } }
+      metadata:
+        name: inference
+        annotations:
+          kubernetes.io/change-cause: '$(change_cause)'
+          canopy.dev/overlay: "$OVERLAY"
+          canopy.dev/image-prefix: "$IMAGE_PREFIX"
+          canopy.dev/node-port: "$NODE_PORT"
       spec: { template: { metadata: { annotations: { canopy.dev/config-checksum: $config_checksum } } } }
 YAML
     if [ -n "$NODE_PORT" ]; then
@@ -120,6 +126,21 @@ object_data() { # FILE KIND NAME → the `data:` of one object
     rm -rf "$work/split" && mkdir "$work/split"
     split_objects "$1" "$work/split"
     awk '/^[^ ]/ { data = ($1 == "data:") } data' "$work/split"/*-"$2-$3.yaml" 2>/dev/null || true
+}
+
+# What the deploy before this one was told, where this one is told nothing: production stays production.
+adopt_settings() {
+    local overlay prefix port
+    IFS='|' read -r overlay prefix port < <(kn get deployment inference -o \
+        jsonpath='{.metadata.annotations.canopy\.dev/overlay}|{.metadata.annotations.canopy\.dev/image-prefix}|{.metadata.annotations.canopy\.dev/node-port}' 2>/dev/null && echo) || return 0
+    if [ -z "$overlay_given" ] && [ -n "$overlay" ] && [ "$overlay" != "$OVERLAY" ]; then
+        [ -f "$root/deploy/overlays/$overlay/kustomization.yaml" ] ||
+            die "$NAMESPACE was deployed from deploy/overlays/$overlay, which is not here: name another with OVERLAY=…"
+        OVERLAY=$overlay
+        say "OVERLAY=$OVERLAY, as it was deployed"
+    fi
+    if [ -z "$prefix_given" ] && [ -n "$prefix" ]; then IMAGE_PREFIX=$prefix; say "IMAGE_PREFIX=$prefix, as it was deployed"; fi
+    if [ -z "$port_given" ] && [ -n "$port" ]; then NODE_PORT=$port; say "NODE_PORT=$port, as it was deployed"; fi
 }
 
 # How many servers there are, where an autoscaler decides that.
@@ -363,8 +384,12 @@ apply_overlay() {
 prune() { # FOLDER SELECTOR
     local kept=$work/kept object owner
     find "$1" -name '*.yaml' | sed 's#.*/[0-9]*-\([A-Za-z]*\)-\(.*\)\.yaml#\1/\2#' >"$kept"
-    kn get "$prunable" -l "app.kubernetes.io/part-of=canopy,app.kubernetes.io/managed-by=kustomize,$2" \
-        -o jsonpath='{range .items[*]}{.kind}/{.metadata.name} {.metadata.ownerReferences[0].kind}{"\n"}{end}' 2>/dev/null |
+    local kind
+    # Kind by kind: who may not list one of them, such as roles, tidies up the others.
+    for kind in ${prunable//,/ }; do
+        kn get "$kind" -l "app.kubernetes.io/part-of=canopy,app.kubernetes.io/managed-by=kustomize,$2" \
+            -o jsonpath='{range .items[*]}{.kind}/{.metadata.name} {.metadata.ownerReferences[0].kind}{"\n"}{end}' 2>/dev/null || true
+    done |
         while read -r object owner; do
             if [ -n "$owner" ] || grep -qxF "$object" "$kept"; then continue; fi
             if kn delete "${object%%/*}" "${object#*/}" --wait=false >/dev/null 2>"$work/err" </dev/null; then

@@ -72,8 +72,9 @@ settings() { # "$@" of the script
         *) printf 'error: unknown argument %s: settings come as variables, see %s --help\n' "$1" "$(basename "$0")" >&2; exit 2 ;;
     esac
     NAMESPACE=${NAMESPACE:-canopy}
+    overlay_given=${OVERLAY:+1}
     OVERLAY=${OVERLAY:-minikube}
-    tag_given=${TAG:+1}
+    tag_given=${TAG:+1} prefix_given=${IMAGE_PREFIX:+1} port_given=${NODE_PORT:+1}
     TAG=${TAG:-$(workspace_version)}
     IMAGE_PREFIX=${IMAGE_PREFIX:-}
     CONTEXT=${CONTEXT:-}
@@ -197,8 +198,15 @@ connect() {
     check_server
 }
 
+# Whether it is there; whoever may not look, or gets no answer, does not know.
+namespace_exists() {
+    k get namespace "$NAMESPACE" -o name >/dev/null 2>"$work/err" && return
+    grep -q NotFound "$work/err" || die "namespace $NAMESPACE cannot be read: $(reason)"
+    return 1
+}
+
 need_namespace() {
-    exists namespace "$NAMESPACE" || die "namespace $NAMESPACE does not exist on $context: make deploy"
+    namespace_exists || die "namespace $NAMESPACE does not exist on $context: make deploy"
 }
 
 # --- Time -------------------------------------------------------------------------------------------------------------

@@ -77,10 +77,27 @@ roll_back_images() {
     kn rollout undo deployment inference ${REVISION:+--to-revision="$REVISION"} >"$work/out" 2>"$work/err" ||
         die "it cannot be: $(reason). Without REVISION, make rollback lists what there is"
     if grep -q skipped "$work/out"; then say "It is that revision already"; fi
-    wait_deployment inference "$inference" || die "the rollback is stuck: mend what is said above, then make deploy"
+    wait_deployment inference "$inference" || die "the rollback is stuck: mend what is said above, choose another (REVISION=…), or go forward with make update"
+    own_deployment
     follow_with_cronjob
     say "Servers run $(kn get deployment inference -o jsonpath='{.spec.template.spec.containers[0].image}'), version $(served_version) of the model"
     say "Settings (ConfigMaps) stay as they are; the next make update goes forward again"
+}
+
+# The undo wrote as another manager. Left so, the next deploy could not take away what it has put back, such as a
+# variable: the whole Deployment, as it is, becomes the deploy's own.
+own_deployment() {
+    local fields='[{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]'
+    if ! kn patch deployment inference --type=json -p "$fields" >/dev/null 2>"$work/err" || ! {
+        kn get deployment inference -o json | k patch --local -f - --type=json -o yaml -p '[
+            {"op": "remove", "path": "/metadata/annotations/deployment.kubernetes.io~1revision"},
+            {"op": "remove", "path": "/metadata/resourceVersion"},
+            {"op": "remove", "path": "/metadata/uid"},
+            {"op": "remove", "path": "/status"}]' |
+            kn apply --server-side --force-conflicts --field-manager=canopy-deploy -f - >/dev/null 2>"$work/err"
+    }; then
+        warn "the next make update may leave fields of this revision behind: $(reason)"
+    fi
 }
 
 # The next training, and what VERSION=… runs, have the tag of the servers: a tag that cannot be pulled would hold them up.
@@ -89,6 +106,7 @@ follow_with_cronjob() {
     servers=$(kn get deployment inference -o jsonpath='{.spec.template.spec.containers[0].image}')
     trainer=$(kn get cronjob trainer -o jsonpath='{.spec.jobTemplate.spec.template.spec.containers[0].image}' 2>/dev/null) || return 0
     case $servers$trainer in *@*) return ;; esac # a digest says nothing of the other image's
+    case ${trainer##*/} in canopy-trainer:*) ;; *) return ;; esac # one of somebody's own has tags of its own
     if [ "${servers##*:}" = "${trainer##*:}" ]; then return; fi
     kn set image cronjob/trainer "trainer=${trainer%:*}:${servers##*:}" >/dev/null
     say "CronJob trainer follows: ${trainer%:*}:${servers##*:}"

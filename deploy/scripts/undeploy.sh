@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Takes Canopy out of the cluster, with the model versions on its volume. Shows what goes, and asks first.
-# A namespace that Canopy did not make stays, and only Canopy's own objects in it are deleted.
+# What is cluster-wide, a PriorityClass, stays. A namespace that Canopy did not make stays, and only Canopy's own objects in it are deleted.
 #
 # Settings, as variables:
 #   NAMESPACE=canopy      where it is
@@ -12,7 +12,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/lib-apply.sh"
 
-ours=app.kubernetes.io/part-of=canopy
+ours='app.kubernetes.io/part-of=canopy,app.kubernetes.io/managed-by!=Helm' # a release is for `helm uninstall`
 kinds=$prunable
 if ! on KEEP_VOLUME; then kinds+=,persistentvolumeclaims,secrets; fi
 
@@ -57,8 +57,9 @@ delete_objects() { # OBJECTS
     while read -r object; do
         kn delete "${object%%/*}" "${object#*/}" --wait=false --ignore-not-found >/dev/null 2>"$work/err" </dev/null || warn "$object cannot be deleted: $(reason)"
     done <<<"$1"
+    kn delete pods -l "$ours" --wait=false >/dev/null 2>&1 || true # those that nothing owns, too
     while :; do
-        left=$(list "$kinds,pods" "$ours")$(kn get pods -l "$ours" -o name)
+        left=$(list "$kinds" "$ours"; kn get pods -l "$ours" -o name)
         if [ -z "$left" ]; then break; fi
         progress "Waiting for: $(tr '\n' ' ' <<<"$left")" "$start"
         if ((SECONDS - start >= TIMEOUT)); then die "not gone after $TIMEOUT s: $(tr '\n' ' ' <<<"$left")(kubectl -n $NAMESPACE describe shows why)"; fi
@@ -70,7 +71,7 @@ delete_objects() { # OBJECTS
 
 settings "$@"
 connect 'delete Canopy'
-if ! exists namespace "$NAMESPACE"; then say "Namespace $NAMESPACE is not there: nothing to delete"; exit 0; fi
+if ! namespace_exists; then say "Namespace $NAMESPACE is not there: nothing to delete"; exit 0; fi
 whole=''
 if [ "$(k get namespace "$NAMESPACE" -o jsonpath='{.metadata.labels.app\.kubernetes\.io/part-of}')" = canopy ] && ! on KEEP_VOLUME; then whole=1; fi
 if [ "$(k get namespace "$NAMESPACE" -o jsonpath='{.status.phase}')" = Terminating ]; then

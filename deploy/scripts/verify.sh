@@ -61,7 +61,7 @@ check_deployment() {
         fail "Deployment inference is missing: make deploy"
     ((observed >= generation && ${updated:-0} == wanted && ${all:-0} == wanted)) ||
         fail "Deployment inference is being rolled out: ${updated:-0} of $wanted updated: make status"
-    ((wanted > 0)) || fail "Deployment inference is scaled to 0: make deploy"
+    ((wanted > 0)) || fail "Deployment inference is scaled to 0: make update"
     ((${available:-0} == wanted)) || fail "Deployment inference: ${available:-0} of $wanted available: make status"
     ok "Deployment inference: $wanted of $wanted available, all up to date"
 }

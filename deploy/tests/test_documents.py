@@ -6,6 +6,7 @@ import pytest
 from manifests import DEPLOY, REPO, relative
 
 DOCUMENTS = sorted([*DEPLOY.rglob("*.md"), *(REPO / "docker").glob("*.md")])
+GUIDES = sorted([*REPO.glob("*.md"), *(REPO / "docs").glob("*.md"), *(REPO / "loadtest").glob("*.md")])
 
 
 def prose(text):
@@ -16,7 +17,7 @@ def test_there_are_documents():
     assert {"deploy/monitoring/README.md", "deploy/tests/README.md"} <= {relative(path) for path in DOCUMENTS}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+@pytest.mark.parametrize("path", DOCUMENTS + GUIDES, ids=relative)
 def test_links_lead_somewhere(path):
     targets = re.findall(r"\]\(([^)#\s]+)", prose(path.read_text()))
     lost = [target for target in targets if "://" not in target and not (path.parent / target).exists()]

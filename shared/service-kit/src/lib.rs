@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(target_env = "musl")]
+mod allocator;
+
 pub mod settings;
 pub mod telemetry;
 

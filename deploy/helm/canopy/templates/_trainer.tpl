@@ -3,9 +3,6 @@
 {{- define "canopy.jobSpec" -}}
 backoffLimit: {{ int .Values.trainer.backoffLimit }}
 activeDeadlineSeconds: {{ int .Values.trainer.activeDeadlineSeconds }}
-{{- if ne .Values.trainer.ttlSecondsAfterFinished nil }}
-ttlSecondsAfterFinished: {{ int .Values.trainer.ttlSecondsAfterFinished }}
-{{- end }}
 podFailurePolicy:
   rules:
     # An evicted or preempted pod is no failure of the training.
