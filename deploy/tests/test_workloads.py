@@ -105,7 +105,7 @@ def test_the_deployment_starts_at_the_autoscalers_minimum(canopy):
 
 
 def test_memory_at_rest_does_not_scale_the_deployment(canopy):
-    # 10 MiB at rest (README.md, Measured), and the bodies that may be held at once.
+    # 15 MiB at rest (bench/README.md, the static binary), and the bodies that may be held at once.
     settings = one(canopy, "ConfigMap", "inference")["data"]
     [container] = inference(canopy)["template"]["spec"]["containers"]
     assert quantity("10Mi") < 0.75 * quantity(container["resources"]["requests"]["memory"])
