@@ -87,17 +87,17 @@ roll_back_images() {
 # The undo wrote as another manager. Left so, the next deploy could not take away what it has put back, such as a
 # variable: the whole Deployment, as it is, becomes the deploy's own.
 own_deployment() {
-    local fields='[{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]'
-    if ! kn patch deployment inference --type=json -p "$fields" >/dev/null 2>"$work/err" || ! {
-        kn get deployment inference -o json | k patch --local -f - --type=json -o yaml -p '[
+    local own
+    if kn get deployment inference -o json | k patch --local -f - --type=json -o yaml -p '[
             {"op": "remove", "path": "/metadata/annotations/deployment.kubernetes.io~1revision"},
             {"op": "remove", "path": "/metadata/resourceVersion"},
             {"op": "remove", "path": "/metadata/uid"},
             {"op": "remove", "path": "/status"}]' |
-            kn apply --server-side --force-conflicts --field-manager=canopy-deploy -f - >/dev/null 2>"$work/err"
-    }; then
-        warn "the next make update may leave fields of this revision behind: $(reason)"
+        kn apply --server-side --force-conflicts --field-manager=canopy-deploy -f - >/dev/null 2>"$work/err"; then
+        own=$(kn get deployment inference --show-managed-fields -o jsonpath='{.metadata.managedFields[?(@.manager=="canopy-deploy")]}')
+        if kn patch deployment inference --type=json -p "[{\"op\": \"replace\", \"path\": \"/metadata/managedFields\", \"value\": [$own]}]" >/dev/null 2>"$work/err"; then return; fi
     fi
+    warn "the next make update may leave fields of this revision behind: $(reason)"
 }
 
 # The next training, and what VERSION=… runs, have the tag of the servers: a tag that cannot be pulled would hold them up.
