@@ -282,27 +282,25 @@ until_true 30 "all servers are ready again" all_ready
 [ $((SECONDS - killed)) -le 30 ] || fail "it took $((SECONDS - killed)) s"
 passed "$((SECONDS - killed)) s"
 
+# Runs a script that replaces every pod, under load.
+rollout_under_load() { # NAME SCRIPT VARIABLE=VALUE
+    local before
+    load "$1" loadtest
+    before=$(pods | sort)
+    script "$2" "$3"
+    rolled_out
+    until_true 60 "the old pods are gone" all_ready
+    [ -z "$(comm -12 <(echo "$before") <(pods | sort))" ] || fail "a pod of before is still there"
+    sleep 3
+    no_failures "$1"
+    passed "$result"
+}
+
 begin "a rolling update loses no request"
-load update loadtest
-before=$(pods | sort)
-script update RESTART=1
-rolled_out
-until_true 60 "the old pods are gone" all_ready
-[ -z "$(comm -12 <(echo "$before") <(pods | sort))" ] || fail "a pod of before is still there"
-sleep 3
-no_failures update
-passed "$result"
+rollout_under_load update update RESTART=1
 
 begin "a rollback of it loses no request"
-load rollback loadtest
-before=$(pods | sort)
-script rollback IMAGES=1
-rolled_out
-until_true 60 "the old pods are gone" all_ready
-[ -z "$(comm -12 <(echo "$before") <(pods | sort))" ] || fail "a pod of before is still there"
-sleep 3
-no_failures rollback
-passed "$result"
+rollout_under_load rollback rollback IMAGES=1
 
 begin "evicting every pod, as a node's drain does, loses no request"
 load evict loadtest
