@@ -102,12 +102,7 @@ next_steps() {
 
 settings "$@"
 connect deploy
-adopt_settings
-read_replicas
-render
-ensure_namespace
-lock
-check_existing
+prepare
 decide_job
 ensure_secrets
 check_surroundings

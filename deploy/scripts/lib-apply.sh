@@ -288,6 +288,16 @@ check_existing() {
     if [ -n "$managers" ]; then warn "Deployment inference is also managed by ${managers% }, which may undo what is done here"; fi
 }
 
+# All that comes before anything of ours is changed: what is meant, in which namespace, and by nobody else just now.
+prepare() {
+    adopt_settings
+    read_replicas
+    render
+    ensure_namespace
+    lock
+    check_existing
+}
+
 # --- Applying ---------------------------------------------------------------------------------------------------------
 
 apply() { # FILE…, then kubectl's flags after --

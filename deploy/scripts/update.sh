@@ -16,12 +16,7 @@ settings "$@"
 connect update
 need_namespace
 exists deployment inference || die "nothing is deployed in $NAMESPACE: make deploy"
-adopt_settings
-read_replicas
-render
-ensure_namespace
-lock
-check_existing
+prepare
 ensure_secrets
 check_surroundings
 before=$(revision)
