@@ -35,8 +35,9 @@ pub(crate) fn duration(duration: Duration) -> String {
 
 /// What a server says, on one line that steers nothing, and not too long.
 pub(crate) fn message(text: &str) -> String {
-    let mut shown: String = schema::cleaned(text).chars().take(MAX_MESSAGE).collect();
-    if shown.len() < text.len() && text.chars().nth(MAX_MESSAGE).is_some() {
+    let cleaned = schema::cleaned(text); // longer than the text where it has escapes
+    let mut shown: String = cleaned.chars().take(MAX_MESSAGE).collect();
+    if cleaned.chars().nth(MAX_MESSAGE).is_some() {
         shown.push('…');
     }
     shown
@@ -45,6 +46,14 @@ pub(crate) fn message(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_is_cut_says_so_and_steers_nothing() {
+        assert_eq!(message("refused\n"), r"refused\n");
+        assert_eq!(message(&"x".repeat(MAX_MESSAGE)), "x".repeat(MAX_MESSAGE));
+        let cut = message(&"\n".repeat(MAX_MESSAGE));
+        assert!(cut.ends_with('…') && cut.chars().count() == MAX_MESSAGE + 1, "{cut}");
+    }
 
     #[test]
     fn writes_numbers_for_people() {
