@@ -29,7 +29,7 @@ async fn a_rollout_under_load_shows_two_versions_and_no_failure() {
     });
     let mut running = running.await.expect("requests");
     let model = "diamonds".parse().expect("a name");
-    temp.registry.set_alias(&model, CHAMPION, second).await.expect("moved");
+    temp.set_alias(&model, CHAMPION, second).await;
     eventually_ready(address, second).await;
     let run = tokio::task::spawn_blocking(move || {
         running.wait_for_requests();

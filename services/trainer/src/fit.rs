@@ -58,6 +58,7 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
         weights,
         golden,
         report: String::new(),
+        holdout: None,
     };
     let test = Scatter { actual: data.test.target(), predicted: &evaluated.predictions };
     draft.report = report::html(&draft, test, data.n_seen);

@@ -28,6 +28,7 @@ mod warning;
 
 mod versions;
 
+mod actor;
 mod clock;
 mod context;
 mod stop;

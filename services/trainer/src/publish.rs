@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::Context as _;
-use registry::{CHAMPION, Draft, ModelName, Published, Registry, RegistryError};
+use registry::{
+    Action, CHAMPION, Draft, ModelName, Move, Published, Registry, RegistryError, Stamp,
+};
 
+use crate::actor;
 use crate::champion::{self, Candidate};
 use crate::clock::{Clock, unix_seconds};
 use crate::context::Context;
@@ -84,8 +87,9 @@ pub(crate) fn publish(
 ) -> anyhow::Result<Outcome> {
     let model = draft.model.clone();
     let signature = draft.signature.clone();
-    let now = unix_seconds(context.clock.now());
-    let published = context.wait(registry.publish(draft, now, context.stop.token()));
+    let by = actor::name(None);
+    let stamp = Stamp { now: unix_seconds(context.clock.now()), by: &by };
+    let published = context.wait(registry.publish(draft, stamp, None, context.stop.token()));
     let Published { version, is_champion } = published.map_err(|error| match error {
         // Says itself what became of the version.
         error @ RegistryError::NotChampion { .. } => anyhow::Error::from(error),
@@ -126,7 +130,10 @@ fn promoted(
     if let Some(comparison) = comparison.as_ref().filter(|comparison| !comparison.is_passed()) {
         tracing::warn!(model.name = %candidate.model, model.version = version, "not promoted: {comparison}");
     } else {
-        context.wait(registry.set_alias(candidate.model, CHAMPION, version))?;
+        let by = actor::name(None);
+        let stamp = Stamp { now: unix_seconds(context.clock.now()), by: &by };
+        let wanted = Move::new(Action::Promoted, CHAMPION, Some(version));
+        context.wait(registry.move_alias(candidate.model, &wanted, stamp))?;
         tracing::info!(model.name = %candidate.model, model.version = version, "promoted");
     }
     Ok(comparison)

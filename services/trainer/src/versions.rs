@@ -5,6 +5,7 @@ use registry::{CHAMPION, Manifest, ModelName, Registry, RegistryError};
 use serde::Serialize;
 
 use crate::champion::{self, Candidate};
+use crate::clock::{Clock, unix_seconds};
 use crate::config::{ListArgs, Output, PromoteArgs, VersionArgs};
 use crate::context::Context;
 use crate::summary::rows_of;
@@ -201,7 +202,10 @@ pub(crate) fn promote(args: &PromoteArgs, context: &Context<'_>) -> anyhow::Resu
     let candidate = Candidate { model, version: Some(version), signature };
     warning::log(&champion::compare(&registry, candidate, context)?);
     context.go_on()?;
-    context.wait(registry.set_alias(model, CHAMPION, version))?;
+    let by = crate::actor::name(None);
+    let stamp = registry::Stamp { now: unix_seconds(context.clock.now()), by: &by };
+    let wanted = registry::Move::new(registry::Action::Promoted, CHAMPION, Some(version));
+    context.wait(registry.move_alias(model, &wanted, stamp))?;
     tracing::info!(model.name = %model, model.version = version, "promoted");
     Ok(match args.common.output {
         Output::Text => {

@@ -47,6 +47,37 @@ pub enum RegistryError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The alias was moved by somebody else since it was looked at.
+    #[error(
+        "the alias `{alias}` of `{model}` was moved meanwhile by {by}: it names {}; look again, and run the command again",
+        Named(version)
+    )]
+    Superseded {
+        /// The model.
+        model: String,
+        /// The alias.
+        alias: String,
+        /// The version it names now.
+        version: Option<u64>,
+        /// Who moved it.
+        by: String,
+    },
+    /// A key file that is none.
+    #[error("the key {path} cannot be used: {reason}")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The lock of a folder could not be had.
+    #[error("the lock {path} could not be had: {reason}")]
+    Lock {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// Reading, writing or listing failed.
     #[error("{doing} failed")]
     Store {
@@ -94,6 +125,23 @@ pub enum Refusal {
     /// The manifest's seal does not match, so it was changed or cut short.
     #[error("manifest.json is damaged: {0}")]
     Seal(&'static str),
+    /// Signatures are asked for and there is none.
+    #[error("it is not signed: manifest.sig is missing, and only signed versions are trusted")]
+    Unsigned,
+    /// Signed with a key that is not trusted.
+    #[error("it is signed with key {0}, which is not among the trusted keys")]
+    UntrustedKey(String),
+    /// A signature that is not that of the manifest.
+    #[error("manifest.sig is wrong: {0}")]
+    Signature(String),
+    /// Larger than what may be loaded.
+    #[error("its files take {found} bytes where {limit} are allowed")]
+    TooLarge {
+        /// What the manifest says.
+        found: u64,
+        /// What is allowed.
+        limit: u64,
+    },
     /// The manifest says something this release does not understand.
     #[error("manifest.json does not say what it must: {0}")]
     Manifest(String),
@@ -153,6 +201,17 @@ pub enum Refusal {
         /// What the training library predicted.
         expected: f64,
     },
+}
+
+struct Named<'a>(&'a Option<u64>);
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(version) => write!(f, "version {version}"),
+            None => f.write_str("no version"),
+        }
+    }
 }
 
 struct Numbers<'a>(&'a [u64]);

@@ -1,20 +1,36 @@
 #![doc = include_str!("../README.md")]
 
-mod error;
-mod golden;
-mod load;
-mod manifest;
 mod name;
-mod publish;
 mod store;
 
+mod golden;
+mod manifest;
+mod publish;
+
+mod load;
+mod signing;
+
+mod alias;
+mod ledger;
+mod moves;
+mod prune;
+
+mod error;
+mod lock;
+pub mod s3;
+mod seal;
+
+pub use alias::{CHALLENGER, CHAMPION, Mode, Standing, Trial};
 pub use error::{Refusal, RegistryError};
 pub use golden::{Golden, PARITY_TOLERANCE};
+pub use ledger::{Action, Entry, GateRecord, Ledger, LedgerFault, Verdict};
 pub use load::ModelVersion;
 pub use manifest::{EstimatorRecord, FORMAT, FileRecord, Manifest, Provenance};
+pub use moves::{Move, Stamp};
 pub use name::ModelName;
 pub use publish::{Draft, Published};
-pub use store::{CHAMPION, Registry};
+pub use signing::{SigningKey, TrustedKey};
+pub use store::Registry;
 
 use sha2::{Digest, Sha256};
 

@@ -6,9 +6,10 @@ use model::Pipeline;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use crate::store::{FILES, MANIFEST, file_path};
+use crate::store::{FILES, HOLDOUT, MANIFEST, SIGNATURE, file_path};
 use crate::{
-    FileRecord, Manifest, ModelName, Refusal, Registry, RegistryError, golden, sha256_hex,
+    FileRecord, Manifest, ModelName, Refusal, Registry, RegistryError, SigningKey, golden,
+    sha256_hex, signing,
 };
 
 /// A version that passed every check.
@@ -43,6 +44,11 @@ impl Registry {
         let refused =
             |refusal| RegistryError::Refused { model: model.to_string(), version, refusal };
         let (identity, manifest) = self.identified_manifest(model, version).await?;
+        let found = FILES.iter().filter_map(|name| manifest.files.get(*name));
+        let found = found.fold(0, |sum: u64, file| sum.saturating_add(file.n_bytes));
+        if found > self.max_bytes {
+            return Err(refused(Refusal::TooLarge { found, limit: self.max_bytes }));
+        }
         let files = FILES.map(|name| self.file(model, version, name, manifest.files.get(name)));
         let files = try_join_all(files).await.map_err(|fault| match fault {
             Fault::Refused(refusal) => refused(refusal),
@@ -54,6 +60,45 @@ impl Registry {
             .map_err(|error| refused(error.into()))?;
         golden::parity_check(golden, signature, &pipeline).map_err(refused)?;
         Ok(ModelVersion { identity, manifest, pipeline })
+    }
+
+    /// The rows that were set aside to compare versions on, as CSV, their digest checked; none where none were kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::load`].
+    pub async fn holdout(&self, manifest: &Manifest) -> Result<Option<Bytes>, RegistryError> {
+        let (model, version) = (&manifest.model, manifest.version);
+        let Some(record) = manifest.files.get(HOLDOUT) else { return Ok(None) };
+        match self.file(model, version, HOLDOUT, Some(record)).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Fault::Store(error)) => Err(error),
+            Err(Fault::Refused(refusal)) => {
+                Err(RegistryError::Refused { model: model.to_string(), version, refusal })
+            }
+        }
+    }
+
+    /// Signs a version that is published; a signature that it has is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such version, its seal is broken, or writing fails.
+    pub async fn sign(
+        &self,
+        model: &ModelName,
+        version: u64,
+        key: &SigningKey,
+    ) -> Result<(), RegistryError> {
+        let mut unchecked = self.clone();
+        unchecked.trusted = None;
+        unchecked.identified_manifest(model, version).await?;
+        let manifest = self.read(&file_path(model, version, MANIFEST)).await?;
+        let (_, manifest) = manifest.unwrap_or_default();
+        let path = file_path(model, version, SIGNATURE);
+        let signature = key.sign(&manifest);
+        let put = self.store.put(&path, signature.into()).await;
+        put.map(drop).map_err(|source| self.failed("writing", &path, source))
     }
 
     /// Reads what a version is, its seal checked, without its other files.
@@ -99,6 +144,11 @@ impl Registry {
                 RegistryError::UnknownVersion { model: model.to_string(), version, known }
             });
         };
+        if let Some(keys) = &self.trusted {
+            let signature = self.read(&file_path(model, version, SIGNATURE)).await?;
+            let signature = signature.as_ref().map(|(_, bytes)| &bytes[..]);
+            signing::check(keys, &bytes, signature).map_err(refused)?;
+        }
         let manifest = Manifest::from_sealed_json(&bytes).map_err(refused)?;
         if manifest.model != *model || manifest.version != version {
             let (model, version) = (manifest.model.to_string(), manifest.version);
@@ -117,16 +167,21 @@ impl Registry {
         let record = record
             .ok_or_else(|| Fault::Refused(Refusal::Manifest(format!("it does not name {name}"))))?;
         let path = file_path(model, version, name);
-        let (n_bytes, bytes) = self
-            .read(&path)
-            .await
-            .map_err(Fault::Store)?
-            .ok_or_else(|| Fault::Refused(Refusal::MissingFile(name.to_owned())))?;
         let file = name.to_owned();
-        if n_bytes != record.n_bytes {
-            let expected = record.n_bytes;
-            return Err(Fault::Refused(Refusal::Length { file, found: n_bytes, expected }));
+        let found = match self.store.get(&path).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(Fault::Refused(Refusal::MissingFile(file)));
+            }
+            Err(source) => return Err(Fault::Store(self.failed("reading", &path, source))),
+        };
+        // Before it is read: memory is for what the manifest announces.
+        if found.meta.size != record.n_bytes {
+            let (found, expected) = (found.meta.size, record.n_bytes);
+            return Err(Fault::Refused(Refusal::Length { file, found, expected }));
         }
+        let bytes = found.bytes().await;
+        let bytes = bytes.map_err(|source| Fault::Store(self.failed("reading", &path, source)))?;
         let found = sha256_hex(&bytes);
         if found != record.sha256 {
             let expected = record.sha256.clone();

@@ -5,14 +5,10 @@ use std::collections::BTreeMap;
 use schema::{Baseline, Evaluation, Signature};
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelName, Refusal, sha256_hex};
+use crate::{ModelName, Refusal, seal, sha256_hex};
 
 /// The manifest format this release writes and reads.
 pub const FORMAT: u32 = 1;
-
-const SEAL_START: &str = ",\n  \"seal\": \"";
-const SEAL_END: &str = "\"\n}\n";
-const DIGEST_LEN: usize = 64;
 
 /// What a model version is and where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,27 +113,12 @@ impl FileRecord {
 impl Manifest {
     /// Writes the sealed file.
     pub(crate) fn to_sealed_json(&self) -> String {
-        let mut json = serde_json::to_string_pretty(self).expect("a manifest is JSON");
-        json.truncate(json.len() - "\n}".len());
-        let seal = sha256_hex(json.as_bytes());
-        json + SEAL_START + &seal + SEAL_END
+        seal::sealed(self)
     }
 
     /// Reads a sealed file.
     pub(crate) fn from_sealed_json(bytes: &[u8]) -> Result<Self, Refusal> {
-        let rest = bytes
-            .strip_suffix(SEAL_END.as_bytes())
-            .ok_or(Refusal::Seal("it does not end with its seal; it may be cut short"))?;
-        let (rest, seal) = rest
-            .split_at_checked(rest.len().wrapping_sub(DIGEST_LEN))
-            .ok_or(Refusal::Seal("it is shorter than its seal"))?;
-        let body = rest
-            .strip_suffix(SEAL_START.as_bytes())
-            .ok_or(Refusal::Seal("it does not end with its seal"))?;
-        if sha256_hex(body).as_bytes() != seal {
-            return Err(Refusal::Seal("its seal is not that of its content"));
-        }
-        let json = [body, b"\n}"].concat();
+        let json = seal::unsealed(bytes).map_err(Refusal::Seal)?;
         let refuse = |error: serde_json::Error| Refusal::Manifest(error.to_string());
         let AnyFormat { format } = serde_json::from_slice(&json).map_err(refuse)?;
         if format != u64::from(FORMAT) {

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode};
 use schema::{Baseline, Evaluation, Signature};
 use tokio_util::sync::CancellationToken;
 
 use crate::manifest::{EstimatorRecord, FORMAT, FileRecord, Manifest, Provenance};
-use crate::store::{FILES, MANIFEST, file_path, versions_path};
-use crate::{CHAMPION, Golden, ModelName, Registry, RegistryError};
+use crate::store::{FILES, HOLDOUT, MANIFEST, SIGNATURE, file_path, versions_path};
+use crate::{
+    Action, CHAMPION, Golden, ModelName, Move, Registry, RegistryError, SigningKey, Stamp, Standing,
+};
 
 /// A folder without a manifest that is older than this was left by a publisher that died.
 const STALE_AFTER: Duration = Duration::from_secs(3600);
@@ -38,6 +40,8 @@ pub struct Draft {
     pub golden: Golden,
     /// `report.html`.
     pub report: String,
+    /// `holdout.csv`: rows that it was not fitted to, with their targets; none where they are not to be kept.
+    pub holdout: Option<Vec<u8>>,
 }
 
 /// What became of a draft.
@@ -52,7 +56,7 @@ pub struct Published {
 impl Registry {
     /// Publishes a version under the next free number; where the model has no champion yet, it becomes it.
     ///
-    /// `now` is the time in seconds since the Unix epoch, by which leftovers are judged.
+    /// The stamp's time is what leftovers are judged by. With a key, the manifest is signed.
     ///
     /// # Errors
     ///
@@ -62,16 +66,18 @@ impl Registry {
     pub async fn publish(
         &self,
         draft: Draft,
-        now: u64,
+        stamp: Stamp<'_>,
+        key: Option<&SigningKey>,
         cancelled: &CancellationToken,
     ) -> Result<Published, RegistryError> {
-        self.sweep(&draft.model, now).await;
+        self.sweep(&draft.model, stamp.now).await;
         let model = draft.model.clone();
-        let files = [
+        let mut files = vec![
             ("weights.safetensors", Bytes::from(draft.weights)),
             ("golden.json", Bytes::from(draft.golden.to_json())),
             ("report.html", Bytes::from(draft.report)),
         ];
+        files.extend(draft.holdout.map(|csv| (HOLDOUT, Bytes::from(csv))));
         let records: BTreeMap<_, _> =
             files.iter().map(|(name, bytes)| ((*name).to_owned(), FileRecord::of(bytes))).collect();
         let version = self.claim(&model, files[0].0, &files[0].1).await?;
@@ -87,18 +93,38 @@ impl Registry {
             files: records,
         };
         let manifest = Bytes::from(manifest.to_sealed_json());
-        let rest = files.into_iter().skip(1).chain([(MANIFEST, manifest)]);
+        let signature = key.map(|key| (SIGNATURE, Bytes::from(key.sign(&manifest))));
+        let rest = files.into_iter().skip(1).chain(signature).chain([(MANIFEST, manifest)]);
         if let Err(error) = self.write_all(&model, version, rest, cancelled).await {
-            self.remove(&model, version).await;
+            self.abandon(&model, version).await;
             return Err(error);
         }
-        let champion = self.put_alias(&model, CHAMPION, version, PutMode::Create).await;
-        let is_champion = champion.map_err(|source| RegistryError::NotChampion {
-            model: model.to_string(),
-            version,
-            source: Box::new(source),
+        let is_champion = self.crown(&model, version, stamp).await.map_err(|source| {
+            RegistryError::NotChampion { model: model.to_string(), version, source: source.into() }
         })?;
         Ok(Published { version, is_champion })
+    }
+
+    /// Makes a version the champion where there never was one.
+    async fn crown(
+        &self,
+        model: &ModelName,
+        version: u64,
+        stamp: Stamp<'_>,
+    ) -> Result<bool, RegistryError> {
+        if self.standing(model, CHAMPION).await.is_ok_and(|standing| standing.is_some()) {
+            return Ok(false);
+        }
+        let first = Move {
+            reason: Some("the first version".to_owned()),
+            expected: Some(Standing::default()),
+            ..Move::new(Action::Promoted, CHAMPION, Some(version))
+        };
+        match self.move_alias(model, &first, stamp).await {
+            Ok(_) => Ok(true),
+            Err(RegistryError::Superseded { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the next free number by creating the first file of the version.
@@ -146,10 +172,14 @@ impl Registry {
                 self.all_there(model, version).await?;
             }
             let path = file_path(model, version, name);
-            self.store
-                .put_opts(&path, bytes.into(), PutMode::Create.into())
-                .await
-                .map_err(|source| self.failed("writing", &path, source))?;
+            let put = self.store.put_opts(&path, bytes.clone().into(), PutMode::Create.into());
+            match put.await {
+                Ok(_) => {}
+                // Sent again because the answer was lost; the number is ours.
+                Err(object_store::Error::AlreadyExists { .. })
+                    if self.holds(&path, &bytes).await? => {}
+                Err(source) => return Err(self.failed("writing", &path, source)),
+            }
         }
         Ok(())
     }
@@ -177,7 +207,7 @@ impl Registry {
                 && self.is_stale(model, version, now).await
             {
                 tracing::info!(%model, version, "removing what a dead publisher left");
-                self.remove(model, version).await;
+                self.abandon(model, version).await;
             }
         }
     }
@@ -192,15 +222,31 @@ impl Registry {
         newest != 0 && is_old(newest, now)
     }
 
-    /// Removes a version that was never published. Whole ones are never removed here: callers own the number.
-    async fn remove(&self, model: &ModelName, version: u64) {
+    /// Removes what of a version was written. A failure only leaves it for the next time.
+    async fn abandon(&self, model: &ModelName, version: u64) {
+        if let Err(error) = self.remove(model, version).await {
+            tracing::warn!(%model, version, %error, "a leftover could not be removed");
+        }
+    }
+
+    /// Removes a version, its manifest first: without that it is none, whatever is left of it.
+    pub(crate) async fn remove(
+        &self,
+        model: &ModelName,
+        version: u64,
+    ) -> Result<(), RegistryError> {
         let folder = version_path(model, version);
-        let files: Vec<_> = self.store.list(Some(&folder)).collect().await;
-        for file in files.into_iter().flatten() {
-            if let Err(error) = self.store.delete(&file.location).await {
-                tracing::warn!(path = %file.location, %error, "a leftover could not be removed");
+        let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let listed = listed.map_err(|source| self.failed("listing", &folder, source))?;
+        let mut files: Vec<Path> = listed.into_iter().map(|file| file.location).collect();
+        files.sort_by_key(|path| path.filename() != Some(MANIFEST));
+        for path in files {
+            match self.store.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(source) => return Err(self.failed("removing", &path, source)),
             }
         }
+        Ok(())
     }
 }
 

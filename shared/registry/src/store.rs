@@ -1,4 +1,4 @@
-//! The registry itself: where it is, what it holds, and which version an alias names.
+//! The registry itself: where it is, and what it holds.
 
 use std::fmt;
 use std::path::Path as FsPath;
@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
-use serde::{Deserialize, Serialize};
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt};
 
-use crate::{ModelName, RegistryError};
+use crate::{ModelName, RegistryError, TrustedKey, s3};
 
 pub(crate) const MANIFEST: &str = "manifest.json";
 /// The files that every version has beside its manifest.
 pub(crate) const FILES: [&str; 3] = ["golden.json", "report.html", "weights.safetensors"];
 
-/// The alias of the version that is served.
-pub const CHAMPION: &str = "champion";
+/// A signature over the manifest, where there is one.
+pub(crate) const SIGNATURE: &str = "manifest.sig";
+/// Rows to compare versions on, where they are kept; servers do not read them.
+pub(crate) const HOLDOUT: &str = "holdout.csv";
 
 /// A store of model versions.
 #[derive(Clone)]
@@ -24,6 +26,10 @@ pub struct Registry {
     pub(crate) store: Arc<dyn ObjectStore>,
     location: String,
     is_folder: bool,
+    /// Whose signature a version needs; none where it needs none.
+    pub(crate) trusted: Option<Arc<[TrustedKey]>>,
+    /// What the files of a version may take together, in bytes.
+    pub(crate) max_bytes: u64,
 }
 
 impl fmt::Debug for Registry {
@@ -32,25 +38,29 @@ impl fmt::Debug for Registry {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Alias {
-    version: u64,
-}
-
 impl Registry {
-    /// Opens a registry that exists, to read from it.
+    /// Opens a registry that exists: a folder, or `s3://bucket/prefix` with the settings of the `AWS_…` variables.
     ///
     /// # Errors
     ///
-    /// Where the location is no folder, or a URL of a kind that is not known.
+    /// Where the location is no folder, or a URL of a kind that is not known, or settings are missing.
     pub fn open(location: &str) -> Result<Self, RegistryError> {
         let refuse = |reason: &str| RegistryError::Location {
             location: location.to_owned(),
             reason: reason.to_owned(),
         };
+        if let Some(rest) = location.strip_prefix("s3://") {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if bucket.is_empty() {
+                return Err(refuse("it names no bucket; write it as s3://bucket/prefix"));
+            }
+            let builder = s3::builder(bucket, &s3::variables()).map_err(|error| refuse(&error))?;
+            let store = builder.build().map_err(|error| refuse(&error.to_string()))?;
+            let prefix = Path::parse(prefix).map_err(|error| refuse(&error.to_string()))?;
+            return Ok(Self::over(Arc::new(PrefixStore::new(store, prefix)), location));
+        }
         if location.contains("://") {
-            return Err(refuse("only folders are known"));
+            return Err(refuse("only folders and s3:// are known"));
         }
         if !FsPath::new(location).is_dir() {
             return Err(refuse("there is no such folder"));
@@ -59,7 +69,7 @@ impl Registry {
             .map_err(|error| refuse(&error.to_string()))?
             .with_automatic_cleanup(true) // a removed half version leaves no empty folder
             .with_fsync(true); // the manifest must not reach the disk before what it names
-        Ok(Self { store: Arc::new(store), location: location.to_owned(), is_folder: true })
+        Ok(Self { is_folder: true, ..Self::over(Arc::new(store), location) })
     }
 
     /// Opens a registry to write to it; a folder is made where there is none.
@@ -79,7 +89,20 @@ impl Registry {
 
     /// A registry over any object store; `location` is what messages call it.
     pub fn over(store: Arc<dyn ObjectStore>, location: &str) -> Self {
-        Self { store, location: location.to_owned(), is_folder: false }
+        let location = location.to_owned();
+        Self { store, location, is_folder: false, trusted: None, max_bytes: u64::MAX }
+    }
+
+    /// Refuses versions that none of these keys has signed. Without a key: every version.
+    #[must_use]
+    pub fn trusting(self, keys: Vec<TrustedKey>) -> Self {
+        Self { trusted: Some(keys.into()), ..self }
+    }
+
+    /// Refuses versions whose files take more than this together, before they are read.
+    #[must_use]
+    pub fn limited_to(self, max_bytes: u64) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// The folder it is, where it is one.
@@ -125,65 +148,6 @@ impl Registry {
         Ok(versions)
     }
 
-    /// The version an alias names; none where the alias does not exist.
-    ///
-    /// # Errors
-    ///
-    /// Where the alias cannot be read.
-    pub async fn alias(
-        &self,
-        model: &ModelName,
-        alias: &str,
-    ) -> Result<Option<u64>, RegistryError> {
-        let path = alias_path(model, alias);
-        let bytes = match self.store.get(&path).await {
-            Ok(found) => found.bytes().await,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => Err(error),
-        }
-        .map_err(|source| self.failed("reading", &path, source))?;
-        let alias = serde_json::from_slice::<Alias>(&bytes);
-        alias.map(|alias| Some(alias.version)).map_err(|error| RegistryError::UnreadableAlias {
-            path: path.to_string(),
-            reason: error.to_string(),
-        })
-    }
-
-    /// Moves an alias to a version that exists.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such version, or writing fails.
-    pub async fn set_alias(
-        &self,
-        model: &ModelName,
-        alias: &str,
-        version: u64,
-    ) -> Result<(), RegistryError> {
-        let known = self.versions(model).await?;
-        if !known.contains(&version) {
-            return Err(RegistryError::UnknownVersion { model: model.to_string(), version, known });
-        }
-        self.put_alias(model, alias, version, PutMode::Overwrite).await.map(drop)
-    }
-
-    /// Writes an alias; false where it must be new and is not.
-    pub(crate) async fn put_alias(
-        &self,
-        model: &ModelName,
-        alias: &str,
-        version: u64,
-        mode: PutMode,
-    ) -> Result<bool, RegistryError> {
-        let path = alias_path(model, alias);
-        let json = serde_json::to_vec(&Alias { version }).expect("an alias is JSON");
-        match self.store.put_opts(&path, PutPayload::from(json), mode.into()).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
-            Err(source) => Err(self.failed("writing", &path, source)),
-        }
-    }
-
     /// The numbers that are taken, by whole versions or half ones, ascending.
     pub(crate) async fn numbers(&self, model: &ModelName) -> Result<Vec<u64>, RegistryError> {
         let folders = self.folders(&versions_path(model)).await?;
@@ -214,6 +178,27 @@ impl Registry {
         RegistryError::Store { doing, source }
     }
 
+    /// Whether a file holds exactly these bytes.
+    pub(crate) async fn holds(&self, path: &Path, bytes: &[u8]) -> Result<bool, RegistryError> {
+        let found = match self.store.get(path).await {
+            Ok(found) => found.bytes().await,
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) => Err(error),
+        };
+        found.map(|found| found == bytes).map_err(|source| self.failed("reading", path, source))
+    }
+
+    /// The names of the files directly in a folder.
+    pub(crate) async fn file_names(&self, folder: &Path) -> Result<Vec<String>, RegistryError> {
+        let listed = self.store.list_with_delimiter(Some(folder)).await;
+        let listed = match listed {
+            Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
+            other => other.map_err(|source| self.failed("listing", folder, source))?,
+        };
+        let names = listed.objects.iter().filter_map(|file| file.location.filename());
+        Ok(names.map(str::to_owned).collect())
+    }
+
     async fn folders(&self, under: &Path) -> Result<Vec<String>, RegistryError> {
         let listed = self.store.list_with_delimiter(Some(under)).await;
         let listed = match listed {
@@ -231,8 +216,4 @@ pub(crate) fn versions_path(model: &ModelName) -> Path {
 
 pub(crate) fn file_path(model: &ModelName, version: u64, file: &str) -> Path {
     Path::from_iter([model.as_str(), "versions", &version.to_string(), file])
-}
-
-fn alias_path(model: &ModelName, alias: &str) -> Path {
-    Path::from_iter([model.as_str(), "aliases", &format!("{alias}.json")])
 }

@@ -59,6 +59,7 @@ pub fn draft(model: &str, base: f64) -> Draft {
             predictions: pipeline.predict(&request.rows),
         },
         report: "<!doctype html><title>a report</title>".into(),
+        holdout: None,
     }
 }
 

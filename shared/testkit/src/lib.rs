@@ -4,4 +4,4 @@ mod fixture;
 mod temp_registry;
 
 pub use fixture::{draft, pipeline, signature};
-pub use temp_registry::TempRegistry;
+pub use temp_registry::{TESTS, TempRegistry};

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use registry::{Draft, Registry};
+use registry::{Action, Draft, ModelName, Move, Registry, Stamp};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+/// Who tests, and when.
+pub const TESTS: Stamp<'static> = Stamp { now: 0, by: "tests@host" };
 
 /// A registry that is removed with this value.
 #[derive(Debug)]
@@ -44,7 +47,13 @@ impl TempRegistry {
 
     /// Publishes a draft and returns its number.
     pub async fn publish(&self, draft: Draft) -> u64 {
-        let published = self.registry.publish(draft, 0, &CancellationToken::new()).await;
+        let published = self.registry.publish(draft, TESTS, None, &CancellationToken::new()).await;
         published.expect("the draft is published").version
+    }
+
+    /// Moves an alias, whatever a gate would say.
+    pub async fn set_alias(&self, model: &ModelName, alias: &str, version: u64) {
+        let wanted = Move::new(Action::Promoted, alias, Some(version));
+        self.registry.move_alias(model, &wanted, TESTS).await.expect("the alias is moved");
     }
 }

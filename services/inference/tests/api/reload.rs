@@ -37,7 +37,7 @@ async fn swaps_versions_with_no_failed_request() {
         .collect();
     for move_ in 0..20 {
         let version = 1 + (move_ + 1) % 2;
-        app.temp.registry.set_alias(&model, CHAMPION, version).await.expect("moved");
+        app.temp.set_alias(&model, CHAMPION, version).await;
         app.eventually_ready(version).await;
     }
     stop.store(true, Ordering::Relaxed);
@@ -63,7 +63,7 @@ async fn a_broken_version_is_refused_and_the_one_before_goes_on() {
     let mut wrong = draft("diamonds", 1000.0);
     wrong.golden.predictions[0] += 1.0;
     app.temp.publish(wrong).await;
-    app.temp.registry.set_alias(&model, CHAMPION, 2).await.expect("moved");
+    app.temp.set_alias(&model, CHAMPION, 2).await;
 
     let refused = r#"canopy_model_loads_total{model="diamonds",outcome="refused"}"#;
     eventually("the load is refused", async || app.series(refused).await > 0.0).await;
@@ -76,7 +76,7 @@ async fn a_broken_version_is_refused_and_the_one_before_goes_on() {
     assert_eq!(app.series(refused).await, 1.0);
 
     app.temp.publish(draft("diamonds", 2000.0)).await;
-    app.temp.registry.set_alias(&model, CHAMPION, 3).await.expect("moved");
+    app.temp.set_alias(&model, CHAMPION, 3).await;
     app.eventually_ready(3).await;
 }
 

@@ -52,6 +52,7 @@ fn draft() -> Draft {
         weights: vec![],
         golden: Golden { source: "smartcore".into(), instances: vec![], predictions: vec![] },
         report: String::new(),
+        holdout: None,
     }
 }
 

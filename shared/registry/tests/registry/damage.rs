@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use proptest::prelude::*;
 use registry::{ModelName, Refusal, Registry, RegistryError};
-use testkit::draft;
+use testkit::{TESTS, draft};
 use tokio_util::sync::CancellationToken;
 
 const FILES: [&str; 4] = ["manifest.json", "weights.safetensors", "golden.json", "report.html"];
@@ -23,7 +23,7 @@ impl Version {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
         let registry = Registry::over(Arc::clone(&store), "memory");
         let never = CancellationToken::new();
-        registry.publish(draft("diamonds", 100.0), 0, &never).await.expect("published");
+        registry.publish(draft("diamonds", 100.0), TESTS, None, &never).await.expect("published");
         Self { store, registry, model: "diamonds".parse().expect("a valid name") }
     }
 
@@ -110,12 +110,12 @@ async fn a_model_that_answers_otherwise_than_its_library_fails_the_parity_check(
     let registry = Registry::over(Arc::new(InMemory::new()), "memory");
     let mut wrong = draft("tiny", 1e-12);
     wrong.golden.predictions[1] *= 1.0 + 1e-8;
-    registry.publish(wrong, 0, &CancellationToken::new()).await.expect("published");
+    registry.publish(wrong, TESTS, None, &CancellationToken::new()).await.expect("published");
     registry.load(&"tiny".parse().expect("a name"), 1).await.expect_err("it must not serve");
 
     let mut wrong = draft("diamonds", 100.0);
     wrong.golden.predictions[1] += 1e-6;
-    registry.publish(wrong, 0, &CancellationToken::new()).await.expect("published");
+    registry.publish(wrong, TESTS, None, &CancellationToken::new()).await.expect("published");
     let model = "diamonds".parse().expect("a valid name");
     let error = registry.load(&model, 1).await.expect_err("it must not serve");
     let RegistryError::Refused { refusal, .. } = error else { panic!("{error}") };

@@ -12,7 +12,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use registry::{CHAMPION, ModelName, Registry};
-use testkit::draft;
+use testkit::{TESTS, draft};
 use tokio_util::sync::CancellationToken;
 
 /// Memory whose n-th write fails.
@@ -82,7 +82,8 @@ async fn a_failed_alias_leaves_a_version_and_says_so() {
     let store = Arc::new(Failing { memory: InMemory::new(), writes_left: AtomicUsize::new(4) });
     let registry = Registry::over(store, "failing");
     let never = CancellationToken::new();
-    let error = registry.publish(draft("diamonds", 1.0), 0, &never).await.expect_err("full");
+    let error =
+        registry.publish(draft("diamonds", 1.0), TESTS, None, &never).await.expect_err("full");
     assert_eq!(
         error.to_string(),
         "version 1 of `diamonds` is published, but it could not be made the champion; promote it"
@@ -100,14 +101,15 @@ async fn a_failed_write_leaves_no_version_and_no_files() {
         let store =
             Arc::new(Failing { memory: InMemory::new(), writes_left: AtomicUsize::new(nth) });
         let registry = Registry::over(store.clone(), "failing");
-        let error = registry.publish(draft("diamonds", 1.0), 0, &never).await.expect_err("full");
+        let error =
+            registry.publish(draft("diamonds", 1.0), TESTS, None, &never).await.expect_err("full");
         assert!(error.to_string().starts_with("writing diamonds/versions/1/"), "{error}");
         assert_eq!(registry.versions(&model).await.expect("listed"), [0; 0], "write {nth}");
         let left = store.list_with_delimiter(None).await.expect("listed");
         assert!(left.common_prefixes.is_empty(), "write {nth} leaves {left:?}");
 
         // And the next one goes through, under the same number.
-        let published = registry.publish(draft("diamonds", 1.0), 0, &never).await;
+        let published = registry.publish(draft("diamonds", 1.0), TESTS, None, &never).await;
         assert_eq!(published.expect("space again").version, 1);
     }
 }

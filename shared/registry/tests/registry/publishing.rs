@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
-use registry::{CHAMPION, ModelName, Published, Registry, RegistryError};
+use registry::{Action, CHAMPION, ModelName, Move, Published, Registry, RegistryError, Stamp};
 use schema::Rows;
-use testkit::{TempRegistry, draft};
+use testkit::{TESTS, TempRegistry, draft};
 use tokio_util::sync::CancellationToken;
 
 fn diamonds() -> ModelName {
@@ -14,7 +14,7 @@ fn diamonds() -> ModelName {
 
 async fn publish(registry: &Registry, base: f64) -> Published {
     let never = CancellationToken::new();
-    registry.publish(draft("diamonds", base), 0, &never).await.expect("published")
+    registry.publish(draft("diamonds", base), TESTS, None, &never).await.expect("published")
 }
 
 /// What every store must do.
@@ -29,9 +29,11 @@ async fn keeps_its_promises(registry: &Registry) {
     assert_eq!(registry.models().await.expect("listed"), std::slice::from_ref(&model));
     assert_eq!(registry.alias(&model, CHAMPION).await.expect("looked up"), Some(1));
 
-    registry.set_alias(&model, CHAMPION, 2).await.expect("moved");
+    let promote = |version| Move::new(Action::Promoted, CHAMPION, Some(version));
+    registry.move_alias(&model, &promote(2), TESTS).await.expect("moved");
     assert_eq!(registry.alias(&model, CHAMPION).await.expect("looked up"), Some(2));
-    let unknown = registry.set_alias(&model, CHAMPION, 7).await.expect_err("no version 7");
+    let unknown = registry.move_alias(&model, &promote(7), TESTS).await;
+    let unknown = unknown.expect_err("no version 7");
     assert_eq!(unknown.to_string(), "model `diamonds` has no version 7; it has 1, 2");
 
     let version = registry.load(&model, 2).await.expect("loaded");
@@ -92,9 +94,9 @@ async fn a_folder_without_a_manifest_is_no_version() {
     assert!(temp.file("diamonds", 1, "weights.safetensors").exists());
 
     // and a publisher an hour later takes them away.
-    let later = u64::MAX;
+    let later = Stamp { now: u64::from(u32::MAX), ..TESTS };
     let never = CancellationToken::new();
-    temp.registry.publish(draft("diamonds", 1.0), later, &never).await.expect("published");
+    temp.registry.publish(draft("diamonds", 1.0), later, None, &never).await.expect("published");
     assert!(!temp.file("diamonds", 1, "weights.safetensors").exists());
     assert!(!half.exists());
     assert_eq!(temp.registry.versions(&diamonds()).await.expect("listed"), [2, 3]);
@@ -105,7 +107,7 @@ async fn a_publisher_that_is_stopped_leaves_nothing() {
     let temp = TempRegistry::new();
     let stopped = CancellationToken::new();
     stopped.cancel();
-    let error = temp.registry.publish(draft("diamonds", 1.0), 0, &stopped).await;
+    let error = temp.registry.publish(draft("diamonds", 1.0), TESTS, None, &stopped).await;
     assert!(matches!(error, Err(RegistryError::Cancelled)));
     let left = std::fs::read_dir(temp.location()).expect("the folder").count();
     assert_eq!(left, 0, "nothing is left in the registry");
@@ -115,7 +117,7 @@ async fn a_publisher_that_is_stopped_leaves_nothing() {
 fn names_what_cannot_be_a_registry() {
     let cases = [
         ("/nowhere/at/all", "`/nowhere/at/all` cannot be a registry: there is no such folder"),
-        ("ftp://x/y", "`ftp://x/y` cannot be a registry: only folders are known"),
+        ("ftp://x/y", "`ftp://x/y` cannot be a registry: only folders and s3:// are known"),
     ];
     for (location, message) in cases {
         assert_eq!(Registry::open(location).expect_err(location).to_string(), message);

@@ -1,0 +1,269 @@
+//! Moving an alias: a compare-and-swap whose winner is whoever creates the ledger's next entry.
+//!
+//! The entry comes first and the alias follows it. Whoever dies in between has moved the alias all the same: the
+//! next writer finishes what the ledger says.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, SystemTime};
+
+use object_store::{PutMode, PutPayload};
+
+use crate::alias::{Read, alias_path};
+use crate::ledger::{Action, Entry, GateRecord, Ledger, entry_path};
+use crate::{ModelName, Registry, RegistryError, Standing, Trial, sha256_hex};
+
+/// Who acts, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    /// Seconds since the Unix epoch.
+    pub now: u64,
+    /// A user and a host, or a pod.
+    pub by: &'a str,
+}
+
+impl Stamp<'_> {
+    fn at(&self) -> String {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(self.now);
+        humantime::format_rfc3339_seconds(now).to_string()
+    }
+}
+
+/// A move of an alias, or a refusal of one, with its reasons.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// What it is.
+    pub action: Action,
+    /// The alias.
+    pub alias: String,
+    /// The version it is to name; none takes it away.
+    pub to: Option<u64>,
+    /// How a challenger is to be tried.
+    pub trial: Trial,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// Whether a gate said no.
+    pub forced: bool,
+    /// What the gates said.
+    pub gates: Vec<GateRecord>,
+    /// Where the alias must stand for the move to be made, as [`Registry::settle`] gave it.
+    pub expected: Option<Standing>,
+}
+
+impl Move {
+    /// A move without gates or conditions.
+    pub fn new(action: Action, alias: &str, to: Option<u64>) -> Self {
+        Self {
+            action,
+            alias: alias.to_owned(),
+            to,
+            trial: Trial::default(),
+            reason: None,
+            forced: false,
+            gates: Vec::new(),
+            expected: None,
+        }
+    }
+}
+
+impl Registry {
+    /// Finishes a move that died between ledger and alias, and tells where the alias stands.
+    ///
+    /// # Errors
+    ///
+    /// Where reading or writing fails.
+    pub async fn settle(&self, model: &ModelName, alias: &str) -> Result<Standing, RegistryError> {
+        let _lock = self.lock(model).await?;
+        let ledger = self.ledger(model).await?;
+        self.settled(model, alias, &ledger).await
+    }
+
+    /// Moves an alias, or notes in the ledger that it stays.
+    ///
+    /// Of several that move the same alias from the same standing, exactly one wins.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::UnknownVersion`] where there is no such version; [`RegistryError::Superseded`] where the alias
+    /// no longer stands where it was expected; [`RegistryError::Store`] where reading or writing fails.
+    pub async fn move_alias(
+        &self,
+        model: &ModelName,
+        wanted: &Move,
+        stamp: Stamp<'_>,
+    ) -> Result<Entry, RegistryError> {
+        let _lock = self.lock(model).await?;
+        loop {
+            let ledger = self.ledger(model).await?;
+            if let Some(fault) = &ledger.fault {
+                tracing::warn!(%model, %fault, "the ledger is broken; what follows is hashed onto it as it is");
+            }
+            let standing = self.settled(model, &wanted.alias, &ledger).await?;
+            if wanted.expected.as_ref().is_some_and(|expected| *expected != standing) {
+                return Err(superseded(model, wanted, &ledger, &standing));
+            }
+            let to_sha256 = match wanted.to {
+                Some(to) => Some(self.identity_to_name(model, to, &ledger).await?),
+                None => None,
+            };
+            let entry = entry_of(wanted, &standing, to_sha256, &ledger, stamp);
+            if self.append(model, &entry).await? {
+                if entry.is_move() {
+                    self.project(model, &entry).await?;
+                }
+                return Ok(entry);
+            }
+            // Somebody else was faster: look again where everything stands.
+        }
+    }
+
+    /// The digest of a version that an alias may name.
+    async fn identity_to_name(
+        &self,
+        model: &ModelName,
+        version: u64,
+        ledger: &Ledger,
+    ) -> Result<String, RegistryError> {
+        let identity = self.identity(model, version).await?;
+        // One that is about to be removed is as good as gone.
+        if let Some(identity) = identity
+            && !ledger.is_pruned(version)
+        {
+            return Ok(identity);
+        }
+        let known = self.versions(model).await?;
+        Err(RegistryError::UnknownVersion { model: model.to_string(), version, known })
+    }
+
+    /// Creates the next entry; false where there is one of its number already.
+    pub(crate) async fn append(
+        &self,
+        model: &ModelName,
+        entry: &Entry,
+    ) -> Result<bool, RegistryError> {
+        let path = entry_path(model, entry.entry);
+        let bytes = entry.to_sealed_json();
+        match self.store.put_opts(&path, bytes.clone().into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            // It may be this very one, whose answer was lost and which was sent again.
+            Err(object_store::Error::AlreadyExists { .. }) => self.holds(&path, &bytes).await,
+            Err(source) => Err(self.failed("writing", &path, source)),
+        }
+    }
+
+    /// Where an alias stands once the ledger's last move of it is finished.
+    pub(crate) async fn settled(
+        &self,
+        model: &ModelName,
+        alias: &str,
+        ledger: &Ledger,
+    ) -> Result<Standing, RegistryError> {
+        let standing = match self.standing(model, alias).await {
+            Ok(standing) => standing,
+            Err(error @ RegistryError::UnreadableAlias { .. }) => {
+                // To replace it is the repair.
+                tracing::warn!(%model, alias, %error, "the alias is taken for none");
+                return Ok(Standing::default());
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(last) = ledger.last_move(alias) else { return Ok(standing.unwrap_or_default()) };
+        let is_behind = match &standing {
+            None => true,
+            // What was written by hand stays until the next move.
+            Some(standing) => standing.entry.is_some_and(|entry| entry < last.entry),
+        };
+        if is_behind {
+            tracing::warn!(%model, alias, entry = last.entry, "finishing a move that died half-way");
+            self.project(model, last).await?;
+            return Ok(self.standing(model, alias).await?.unwrap_or_default());
+        }
+        Ok(standing.unwrap_or_default())
+    }
+
+    /// Writes the alias as an entry says, unless a later one has been faster.
+    async fn project(&self, model: &ModelName, entry: &Entry) -> Result<(), RegistryError> {
+        let path = alias_path(model, &entry.alias);
+        let standing = Standing {
+            version: entry.to,
+            entry: Some(entry.entry),
+            entry_sha256: Some(sha256_hex(&entry.to_sealed_json())),
+            trial: entry.trial,
+        };
+        let json = serde_json::to_vec(&standing).expect("an alias is JSON");
+        loop {
+            let present = match self.read_alias(model, &entry.alias).await {
+                Ok(present) => present,
+                Err(RegistryError::UnreadableAlias { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(later) = present.as_ref().and_then(|present| present.standing.entry)
+                && later > entry.entry
+                && self.exists(&entry_path(model, later)).await?
+            {
+                return Ok(());
+            }
+            let mode = match present {
+                // A folder has no conditional put; its lock is held instead.
+                _ if self.folder().is_some() => PutMode::Overwrite,
+                Some(Read { version, .. }) => PutMode::Update(version),
+                None if self.exists(&path).await? => PutMode::Overwrite, // unreadable
+                None => PutMode::Create,
+            };
+            match self.store.put_opts(&path, PutPayload::from(json.clone()), mode.into()).await {
+                Ok(_) => return Ok(()),
+                Err(
+                    object_store::Error::AlreadyExists { .. }
+                    | object_store::Error::Precondition { .. },
+                ) => {}
+                Err(source) => return Err(self.failed("writing", &path, source)),
+            }
+        }
+    }
+}
+
+fn entry_of(
+    wanted: &Move,
+    standing: &Standing,
+    to_sha256: Option<String>,
+    ledger: &Ledger,
+    stamp: Stamp<'_>,
+) -> Entry {
+    let (number, previous) = ledger.next();
+    Entry {
+        entry: number,
+        at: stamp.at(),
+        by: stamp.by.to_owned(),
+        action: wanted.action,
+        alias: wanted.alias.clone(),
+        from: standing.version,
+        to: wanted.to,
+        to_sha256,
+        trial: wanted.trial,
+        reason: wanted.reason.clone(),
+        forced: wanted.forced,
+        gates: wanted.gates.clone(),
+        pruned: Vec::new(),
+        id: format!("{:016x}", RandomState::new().build_hasher().finish()),
+        previous,
+    }
+}
+
+pub(crate) fn pruning(alias: &str, pruned: Vec<u64>, ledger: &Ledger, stamp: Stamp<'_>) -> Entry {
+    let nothing = Move::new(Action::Pruned, alias, None);
+    Entry { pruned, ..entry_of(&nothing, &Standing::default(), None, ledger, stamp) }
+}
+
+fn superseded(
+    model: &ModelName,
+    wanted: &Move,
+    ledger: &Ledger,
+    standing: &Standing,
+) -> RegistryError {
+    let by = ledger.last_move(&wanted.alias).map_or("somebody".to_owned(), |last| last.by.clone());
+    RegistryError::Superseded {
+        model: model.to_string(),
+        alias: wanted.alias.clone(),
+        version: standing.version,
+        by,
+    }
+}
