@@ -2,18 +2,27 @@
 
 mod estimator;
 mod fit;
+mod gates;
+mod moves;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use registry::ModelName;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use registry::{Registry, TrustedKey};
 use service_kit::settings::without_empty_variables;
 use service_kit::telemetry::{LogFormat, TelemetryArgs};
 
 pub(crate) use fit::FitArgs;
+pub(crate) use gates::GateArgs;
+pub(crate) use moves::{
+    ActArgs, CanaryCommand, CanarySetArgs, CanaryStopArgs, CompareArgs, HistoryArgs, JudgedArgs,
+    KeygenArgs, PromoteArgs, PruneArgs, RollbackArgs, SignArgs,
+};
 
 /// Fits a model to a table, evaluates it and publishes it as a version; looks after published versions
 ///
@@ -34,19 +43,38 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show what a version is and where it comes from
     Show(VersionArgs),
-    /// Check a version as a server does: seal, digests, structure, golden rows
-    Verify(VersionArgs),
-    /// Verify a version, then make it the champion, which is served
-    Promote(PromoteArgs),
+    /// Compare two versions on the same held-out rows
+    Compare(CompareArgs),
+    /// Check a version as a server does: seal, digests, structure, golden rows; with --ledger the ledger, too
+    Verify(VerifyArgs),
+    /// Put a version under an alias if it passes the gates; the champion is what is served
+    Promote(Box<PromoteArgs>),
+    /// Bring the champion back that was it before
+    Rollback(RollbackArgs),
+    /// Try a version beside the champion on live requests, or end that
+    #[command(subcommand)]
+    Canary(CanaryCommand),
+    /// Show who moved which alias when and why, and what the gates said
+    History(HistoryArgs),
+    /// Remove old versions; never one that an alias names or a rollback needs
+    Prune(PruneArgs),
+    /// Make a pair of keys to sign versions with and to check signatures by
+    Keygen(KeygenArgs),
+    /// Sign a version that is published already
+    Sign(SignArgs),
 }
 
 /// What all commands share.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Registry, output and log")]
 pub(crate) struct CommonArgs {
-    /// Where model versions are kept: a folder
-    #[arg(long, env = "CANOPY_REGISTRY", default_value = "./models", value_name = "FOLDER")]
+    /// Where model versions are kept: a folder, or s3://bucket/prefix with the usual AWS_… variables
+    #[arg(long, env = "CANOPY_REGISTRY", default_value = "./models", value_name = "LOCATION")]
     pub(crate) registry: String,
+
+    /// A public key: versions that no trusted key has signed are refused; repeat the flag (in the variable: commas)
+    #[arg(long, env = "CANOPY_TRUSTED_KEY", value_name = "FILE", value_delimiter = ',')]
+    pub(crate) trusted_key: Vec<PathBuf>,
 
     /// What standard output gets: a text for people, or one JSON document
     #[arg(long, env = "CANOPY_OUTPUT", value_enum, default_value_t = Output::Text)]
@@ -72,7 +100,7 @@ pub(crate) struct ListArgs {
     pub(crate) common: CommonArgs,
 }
 
-/// Settings of `show` and `verify`.
+/// Settings of `show`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VersionArgs {
     /// The model, and after an @ the version's number or alias; without: the champion, or else the newest
@@ -83,19 +111,31 @@ pub(crate) struct VersionArgs {
     pub(crate) common: CommonArgs,
 }
 
-/// Settings of `promote`.
+/// Settings of `verify`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct PromoteArgs {
-    /// The model
-    #[arg(value_name = "MODEL")]
-    pub(crate) model: ModelName,
-
-    /// The version's number
-    #[arg(value_name = "VERSION")]
-    pub(crate) version: u64,
-
+pub(crate) struct VerifyArgs {
     #[command(flatten)]
-    pub(crate) common: CommonArgs,
+    pub(crate) version: VersionArgs,
+
+    /// Check the ledger of the model as well: that no entry was changed, removed or put in between
+    #[arg(long, env = "CANOPY_LEDGER", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub(crate) ledger: bool,
+}
+
+impl CommonArgs {
+    /// The registry, to read from it.
+    pub(crate) fn open(&self) -> anyhow::Result<Registry> {
+        self.trusting(Registry::open(&self.registry)?)
+    }
+
+    /// A registry that takes only what the trusted keys have signed.
+    pub(crate) fn trusting(&self, registry: Registry) -> anyhow::Result<Registry> {
+        if self.trusted_key.is_empty() {
+            return Ok(registry);
+        }
+        let keys = self.trusted_key.iter().map(|path| TrustedKey::from_file(path));
+        Ok(registry.trusting(keys.collect::<Result<_, _>>()?))
+    }
 }
 
 impl Command {
@@ -103,8 +143,17 @@ impl Command {
         match self {
             Self::Fit(args) => &args.common,
             Self::List(args) => &args.common,
-            Self::Show(args) | Self::Verify(args) => &args.common,
+            Self::Show(args) => &args.common,
+            Self::Compare(args) => &args.common,
+            Self::Verify(args) => &args.version.common,
             Self::Promote(args) => &args.common,
+            Self::Rollback(args) => &args.common,
+            Self::Canary(CanaryCommand::Set(args)) => &args.promote.common,
+            Self::Canary(CanaryCommand::Stop(args)) => &args.common,
+            Self::History(args) => &args.common,
+            Self::Prune(args) => &args.common,
+            Self::Keygen(args) => &args.common,
+            Self::Sign(args) => &args.common,
         }
     }
 
@@ -116,8 +165,17 @@ impl Command {
         match self {
             Self::Fit(args) => &mut args.common,
             Self::List(args) => &mut args.common,
-            Self::Show(args) | Self::Verify(args) => &mut args.common,
+            Self::Show(args) => &mut args.common,
+            Self::Compare(args) => &mut args.common,
+            Self::Verify(args) => &mut args.version.common,
             Self::Promote(args) => &mut args.common,
+            Self::Rollback(args) => &mut args.common,
+            Self::Canary(CanaryCommand::Set(args)) => &mut args.promote.common,
+            Self::Canary(CanaryCommand::Stop(args)) => &mut args.common,
+            Self::History(args) => &mut args.common,
+            Self::Prune(args) => &mut args.common,
+            Self::Keygen(args) => &mut args.common,
+            Self::Sign(args) => &mut args.common,
         }
     }
 }
@@ -126,7 +184,10 @@ impl Command {
 pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Command {
     let matches = without_empty_variables(Cli::command()).get_matches_from(arguments);
     let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    let Some((_, matches)) = matches.subcommand() else { return command };
+    let Some((_, mut matches)) = matches.subcommand() else { return command };
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
     // A person at a terminal reads lines; a collector reads JSON.
     if matches.value_source("log_format") == Some(ValueSource::DefaultValue)
         && std::io::stderr().is_terminal()

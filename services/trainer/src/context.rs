@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use crate::clock::SystemClock;
+use registry::Stamp;
+
+use crate::clock::{Clock, SystemClock, unix_seconds};
 use crate::stop::{Stop, Stopped};
 
 /// The time, and whether to go on.
@@ -15,6 +17,11 @@ impl Context<'_> {
     /// Ends the command between two steps where a signal came.
     pub(crate) fn go_on(&self) -> anyhow::Result<()> {
         if self.stop.is_requested() { Err(Stopped.into()) } else { Ok(()) }
+    }
+
+    /// Who acts now.
+    pub(crate) fn stamp<'s>(&self, by: &'s str) -> Stamp<'s> {
+        Stamp { now: unix_seconds(self.clock.now()), by }
     }
 
     /// Waits for something of the registry.

@@ -5,9 +5,6 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use dataset::{Dataset, ReadOptions, Schema, Source};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 
 use crate::config::FitArgs;
 use crate::context::Context;
@@ -21,7 +18,7 @@ const MANY_SEEN: f64 = 0.01;
 /// What a run learns from and is evaluated on, under one signature.
 pub(crate) struct Data {
     pub(crate) train: Dataset,
-    /// In shuffled order.
+    /// In hash order: the first rows are a sample of all.
     pub(crate) test: Dataset,
     pub(crate) source: Source,
     /// A separate test table.
@@ -76,7 +73,8 @@ pub(crate) fn read(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Data
                  say nothing; leave --test-data out to set rows aside"
             );
             notes.extend(test.notes);
-            (table.dataset, shuffled(&test.dataset, args.seed), Some(test.source))
+            // The file's order means nothing: importances look at the first rows only.
+            (table.dataset, test.dataset.in_hash_order(args.seed), Some(test.source))
         }
     };
     let plain = plain.into_iter().map(Warning::from);
@@ -111,12 +109,4 @@ fn bits(dataset: &Dataset, row: usize) -> Vec<u64> {
         |value: &f64| if value.is_nan() { f64::NAN.to_bits() } else { (value + 0.0).to_bits() };
     let values = dataset.rows().row(row).iter().chain([&dataset.target()[row]]);
     values.map(one).collect()
-}
-
-/// The same rows in another order: importances look at the first of them only.
-fn shuffled(test: &Dataset, seed: u64) -> Dataset {
-    let mut order: Vec<usize> = (0..test.n_rows()).collect();
-    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    let target = order.iter().map(|&row| test.target()[row]).collect();
-    Dataset::new(test.signature().clone(), test.rows().select(&order), target)
 }

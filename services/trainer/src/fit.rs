@@ -1,8 +1,9 @@
 //! `fit`: from a table to a published version, step by step.
 
 use anyhow::Context as _;
+use dataset::HeldOut;
 use estimators::{Estimator, Fitted, Training};
-use registry::{Draft, EstimatorRecord, Provenance};
+use registry::{Draft, EstimatorRecord, Provenance, SigningKey};
 
 use crate::champion::{self, Candidate};
 use crate::clock::{Clock, rfc3339};
@@ -12,8 +13,7 @@ use crate::data::{self, Data};
 use crate::evaluate::{evaluate, warnings};
 use crate::golden::golden;
 use crate::progress::FitProgress;
-use crate::promotion::{Gate, Promote};
-use crate::publish;
+use crate::publish::{self, Plan, Promote};
 use crate::report::{self, Scatter};
 use crate::summary::Summary;
 use crate::text::clean;
@@ -23,10 +23,11 @@ use crate::warning;
 pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summary> {
     let started_at = rfc3339(context.clock.now());
     let estimator = args.estimator.estimator(args.seed);
+    let key = args.signing_key.as_deref().map(SigningKey::from_file).transpose()?;
     let mut data = data::read(args, context)?;
     context.go_on()?;
     warning::log(&data.notes);
-    let opened = publish::open(&args.common.registry, &args.model)?;
+    let opened = publish::open(&args.common, &args.model)?;
     let registry = &opened.registry;
     if args.promote != Promote::Never {
         // Found out before the long work, and looked at again before the alias moves.
@@ -58,18 +59,21 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
         weights,
         golden,
         report: String::new(),
-        holdout: None,
+        holdout: kept(&data, args.holdout_rows)?,
     };
     let test = Scatter { actual: data.test.target(), predicted: &evaluated.predictions };
     draft.report = report::html(&draft, test, data.n_seen);
     let mut summary = Summary::of(&draft, &data, n_threads);
-    let gate = Gate {
+    let held_out = HeldOut::of(&data.test, usize::MAX)?;
+    let plan = Plan {
         when: args.promote,
-        max_regression: args.max_regression,
-        test: &data.test,
-        rmse: draft.scores.model.rmse,
+        limits: &args.gates,
+        held_out: &held_out,
+        act: &args.act,
+        key: key.as_ref(),
+        keep: args.keep,
     };
-    let outcome = publish::publish(registry, draft, &gate, &data.notes, context)?;
+    let outcome = publish::publish(registry, draft, &plan, &data.notes, context)?;
     summary.published(outcome, registry.location());
     Ok(summary)
 }
@@ -90,6 +94,14 @@ fn fit(
     let progress = FitProgress::new(context.stop);
     pool.install(|| estimator.fit(&training, &progress))
         .with_context(|| format!("fitting {}", estimator.name()))
+}
+
+/// The rows set aside that are kept with the version.
+fn kept(data: &Data, max_rows: usize) -> anyhow::Result<Option<Vec<u8>>> {
+    if max_rows == 0 {
+        return Ok(None);
+    }
+    Ok(Some(HeldOut::of(&data.test, max_rows)?.csv().to_vec()))
 }
 
 fn n_cores() -> usize {

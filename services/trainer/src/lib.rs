@@ -19,7 +19,6 @@ mod data;
 mod evaluate;
 mod golden;
 mod progress;
-mod promotion;
 mod publish;
 mod remote;
 mod report;
@@ -27,6 +26,15 @@ mod summary;
 mod warning;
 
 mod versions;
+
+mod canary;
+mod compare;
+mod gates;
+mod history;
+mod keys;
+mod promote;
+mod prune;
+mod rollback;
 
 mod actor;
 mod clock;
@@ -40,13 +48,14 @@ use context::Context;
 use stop::{Stop, Stopped};
 use text::clean;
 
-/// The exit code of a run whose version is published, but worse than the champion.
+/// The exit code where a gate refused a version: it may be published, but nothing is promoted.
 const HELD_BACK: u8 = 3;
 
 /// Runs the command line of this process.
 ///
 /// 0: it did what it was told; 1: it failed, and standard error says why; 2: it was told something that makes
-/// no sense; 3: it published a version that is worse than the champion and left the champion; 130 and 143: it was stopped by SIGINT or SIGTERM.
+/// no sense; 3: a gate refused the version, which may be
+/// published, and the champion stays; 130 and 143: it was stopped by SIGINT or SIGTERM.
 pub fn main() -> ExitCode {
     let command = config::parse(std::env::args_os());
     let started = telemetry::init(&command.telemetry(), Sink::Stderr);
@@ -111,6 +120,19 @@ pub fn run(
     Ok(execute(&config::parse(arguments), &Stop::listen()?)?.text)
 }
 
+/// What a command that may be refused says.
+struct Said {
+    text: String,
+    /// Whether a gate refused.
+    is_held_back: bool,
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text, is_held_back: false }
+    }
+}
+
 /// What a command has to say.
 struct Answer {
     text: String,
@@ -123,23 +145,43 @@ struct Answer {
 fn execute(command: &Command, stop: &Stop) -> anyhow::Result<Answer> {
     let context = Context { clock: &SystemClock, stop };
     let mut is_held_back = false;
-    let (text, done) = match command {
+    let mut done = None;
+    let text = match command {
         Command::Fit(args) => {
             let summary = fit::run(args, &context)?;
             is_held_back = summary.is_held_back();
-            let text = match args.common.output {
+            done = Some(summary.done());
+            match args.common.output {
                 Output::Text => summary.to_string(),
                 Output::Json => to_json(&summary),
-            };
-            (text, Some(summary.done()))
+            }
         }
-        Command::List(args) => (versions::list(args, &context)?, None),
-        Command::Show(args) => (versions::show(args, &context)?, None),
-        Command::Verify(args) => (versions::verify(args, &context)?, None),
         Command::Promote(args) => {
-            let done = format!("version {} of {} is the champion", args.version, args.model);
-            (versions::promote(args, &context)?, Some(done))
+            let said = promote::promote(args, &context)?;
+            is_held_back = said.is_held_back;
+            done = (!is_held_back)
+                .then(|| format!("version {} of {} is the {}", args.version, args.model, args.to));
+            said.text
         }
+        Command::Canary(command) => {
+            let said = canary::run(command, &context)?;
+            is_held_back = said.is_held_back;
+            done = (!is_held_back).then(|| "the challenger is as it was asked for".to_owned());
+            said.text
+        }
+        Command::Rollback(args) => {
+            let text = rollback::rollback(args, &context)?;
+            done = Some(format!("the champion of {} is rolled back", args.model));
+            text
+        }
+        Command::List(args) => versions::list(args, &context)?,
+        Command::Show(args) => versions::show(args, &context)?,
+        Command::Compare(args) => compare::compare(args, &context)?,
+        Command::Verify(args) => versions::verify(args, &context)?,
+        Command::History(args) => history::history(args, &context)?,
+        Command::Prune(args) => prune::prune(args, &context)?,
+        Command::Keygen(args) => keys::keygen(args)?,
+        Command::Sign(args) => keys::sign(args, &context)?,
     };
     Ok(Answer { text, done, is_held_back })
 }

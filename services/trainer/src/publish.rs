@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::Context as _;
-use registry::{
-    Action, CHAMPION, Draft, ModelName, Move, Published, Registry, RegistryError, Stamp,
-};
+use clap::ValueEnum;
+use dataset::HeldOut;
+use registry::{CHAMPION, Draft, ModelName, Published, Registry, RegistryError, SigningKey, Trial};
 
 use crate::actor;
-use crate::champion::{self, Candidate};
-use crate::clock::{Clock, unix_seconds};
+use crate::champion;
+use crate::config::{ActArgs, CommonArgs, GateArgs};
 use crate::context::Context;
-use crate::promotion::{Comparison, Gate, Promote};
+use crate::gates::Judged;
+use crate::promote::{self, Wanted};
+use crate::prune;
 use crate::warning::{self, Warning};
 
 /// What became of a draft.
@@ -21,8 +23,44 @@ pub(crate) struct Outcome {
     pub(crate) champion: Option<u64>,
     /// Where it lies.
     pub(crate) path: String,
-    /// The new version beside the champion before it, where that was to decide.
-    pub(crate) comparison: Option<Comparison>,
+    /// What the gates said, where they were asked.
+    pub(crate) judged: Option<Judged>,
+}
+
+/// When a new version becomes the champion. The first version of a model always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Promote {
+    /// Only by `canopy-trainer promote`.
+    #[value(aliases = ["false", "no", "0"])]
+    Never,
+    /// Where it passes the gates, of which one is that it is not worse than the champion; else the exit code is 3.
+    NotWorse,
+    /// Whatever the gates say.
+    #[value(aliases = ["true", "yes", "1"])]
+    Always,
+}
+
+/// What becomes of a version once it is fitted.
+pub(crate) struct Plan<'a> {
+    pub(crate) when: Promote,
+    pub(crate) limits: &'a GateArgs,
+    /// Rows that the version was not fitted to.
+    pub(crate) held_out: &'a HeldOut,
+    pub(crate) act: &'a ActArgs,
+    pub(crate) key: Option<&'a SigningKey>,
+    /// How many versions stay; 0: all.
+    pub(crate) keep: usize,
+}
+
+impl Plan<'_> {
+    fn reason(&self) -> String {
+        let how = match self.when {
+            Promote::Never => "never",
+            Promote::NotWorse => "not-worse",
+            Promote::Always => "always",
+        };
+        self.act.reason.clone().unwrap_or_else(|| format!("fit --promote {how}"))
+    }
 }
 
 /// A registry that can be written to.
@@ -52,10 +90,11 @@ impl Drop for Made {
 }
 
 /// Opens the registry before the long work, and finds out that it cannot be written to before it, too.
-pub(crate) fn open(location: &str, model: &ModelName) -> anyhow::Result<Opened> {
+pub(crate) fn open(common: &CommonArgs, model: &ModelName) -> anyhow::Result<Opened> {
+    let location = common.registry.as_str();
     let is_folder = !location.contains("://");
     let made = if is_folder { Made::for_location(location) } else { Made(vec![]) };
-    let registry = Registry::create(location)?;
+    let registry = common.trusting(Registry::create(location)?)?;
     if is_folder {
         probe(Path::new(location)).with_context(|| {
             format!("the registry {location} is not writable; choose another with --registry")
@@ -77,66 +116,57 @@ fn probe(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Publishes, and promotes where the gate lets it through; `known` are warnings that were told already.
+/// Publishes, and promotes if the version passes the gates or is to be promoted whatever they say; `known` are
+/// warnings that were told already.
 pub(crate) fn publish(
     registry: &Registry,
     draft: Draft,
-    gate: &Gate<'_>,
+    plan: &Plan<'_>,
     known: &[Warning],
     context: &Context<'_>,
 ) -> anyhow::Result<Outcome> {
     let model = draft.model.clone();
-    let signature = draft.signature.clone();
-    let by = actor::name(None);
-    let stamp = Stamp { now: unix_seconds(context.clock.now()), by: &by };
-    let published = context.wait(registry.publish(draft, stamp, None, context.stop.token()));
+    let by = actor::name(plan.act.by.as_deref());
+    let stamp = context.stamp(&by);
+    let published = context.wait(registry.publish(draft, stamp, plan.key, context.stop.token()));
     let Published { version, is_champion } = published.map_err(|error| match error {
         // Says itself what became of the version.
         error @ RegistryError::NotChampion { .. } => anyhow::Error::from(error),
         error => anyhow::Error::from(error).context(format!("publishing a version of {model}")),
     })?;
     tracing::info!(model.name = %model, model.version = version, "published");
-    let mut comparison = None;
-    if gate.when != Promote::Never && !is_champion {
-        let candidate = Candidate { model: &model, version: Some(version), signature: &signature };
-        comparison = promoted(registry, candidate, gate, known, context).with_context(|| {
+    let mut judged = None;
+    if plan.when != Promote::Never && !is_champion {
+        let act = ActArgs { reason: Some(plan.reason()), ..plan.act.clone() };
+        let wanted = Wanted {
+            model: &model,
+            version,
+            alias: CHAMPION,
+            trial: Trial::default(),
+            limits: plan.limits,
+            held_out: Ok(plan.held_out),
+            force: plan.when == Promote::Always,
+            act: &act,
+            known,
+        };
+        let placed = promote::place(registry, &wanted, context).with_context(|| {
             format!("version {version} of {model} is published, but could not be promoted")
         })?;
+        judged = Some(placed.judged);
     }
     let (champion, unread) = champion::number(registry, &model, context);
     warning::log(unread.as_slice());
-    let path = format!("{}/{model}/versions/{version}", registry.location().trim_end_matches('/'));
-    Ok(Outcome { version, champion, path: whole_path(path), comparison })
-}
-
-/// Moves the alias, or says why it stays.
-fn promoted(
-    registry: &Registry,
-    candidate: Candidate<'_>,
-    gate: &Gate<'_>,
-    known: &[Warning],
-    context: &Context<'_>,
-) -> anyhow::Result<Option<Comparison>> {
-    // Somebody else may have promoted a version during the fit.
-    let mut warnings = champion::compare(registry, candidate, context)?;
-    warnings.retain(|warning| !known.contains(warning));
-    warning::log(&warnings);
-    let version = candidate.version.context("only what is published can be promoted")?;
-    context.wait(registry.load(candidate.model, version))?;
-    let comparison = match gate.when {
-        Promote::NotWorse => gate.compare(registry, candidate.model, context)?,
-        Promote::Always | Promote::Never => None,
-    };
-    if let Some(comparison) = comparison.as_ref().filter(|comparison| !comparison.is_passed()) {
-        tracing::warn!(model.name = %candidate.model, model.version = version, "not promoted: {comparison}");
-    } else {
-        let by = actor::name(None);
-        let stamp = Stamp { now: unix_seconds(context.clock.now()), by: &by };
-        let wanted = Move::new(Action::Promoted, CHAMPION, Some(version));
-        context.wait(registry.move_alias(candidate.model, &wanted, stamp))?;
-        tracing::info!(model.name = %candidate.model, model.version = version, "promoted");
+    if plan.keep > 0 {
+        prune::pruned(registry, &model, plan.keep, plan.act.by.as_deref(), context).with_context(
+            || {
+                format!(
+                    "version {version} of {model} is published, but old ones could not be removed"
+                )
+            },
+        )?;
     }
-    Ok(comparison)
+    let path = format!("{}/{model}/versions/{version}", registry.location().trim_end_matches('/'));
+    Ok(Outcome { version, champion, path: whole_path(path), judged })
 }
 
 /// A path that can be opened from anywhere.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use registry::{Draft, EstimatorRecord, Provenance};
+use registry::{Draft, EstimatorRecord, GateRecord, Provenance, Verdict};
 use schema::{Evaluation, Scores};
 use serde::Serialize;
 
 use crate::data::Data;
-use crate::promotion::Comparison;
+use crate::gates::Comparison;
 use crate::publish::Outcome;
 use crate::text::{bar, count, counted, fixed, name, number, percent, share, table};
 use crate::warning::Warning;
@@ -27,6 +27,9 @@ pub(crate) struct Summary {
     /// The version beside the champion before it, where `--promote not-worse` had to decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     comparison: Option<Comparison>,
+    /// What the gates said, where they were asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gates: Vec<GateRecord>,
     registry: String,
     path: String,
     target: String,
@@ -37,6 +40,8 @@ pub(crate) struct Summary {
     provenance: Provenance,
     n_golden_rows: usize,
     warnings: Vec<Warning>,
+    #[serde(skip)]
+    is_refused: bool,
 }
 
 impl Summary {
@@ -48,6 +53,7 @@ impl Summary {
             is_champion: false,
             champion: None,
             comparison: None,
+            gates: vec![],
             registry: String::new(),
             path: String::new(),
             target: draft.signature.target().name.clone(),
@@ -58,6 +64,7 @@ impl Summary {
             provenance: draft.provenance.clone(),
             n_golden_rows: draft.golden.instances.len(),
             warnings: data.notes.clone(),
+            is_refused: false,
         }
     }
 
@@ -66,14 +73,18 @@ impl Summary {
         self.version = outcome.version;
         self.is_champion = outcome.champion == Some(outcome.version);
         self.champion = outcome.champion;
-        self.comparison = outcome.comparison;
+        if let Some(judged) = outcome.judged {
+            self.is_refused = !judged.is_passed() && !self.is_champion;
+            self.comparison = judged.comparison;
+            self.gates = judged.records;
+        }
         self.path = outcome.path;
         registry.clone_into(&mut self.registry);
     }
 
-    /// Whether it was to be promoted and was not, because it is worse.
+    /// Whether it was to be promoted and was not, because a gate said no.
     pub(crate) fn is_held_back(&self) -> bool {
-        self.comparison.as_ref().is_some_and(|comparison| !comparison.is_passed())
+        self.is_refused
     }
 
     /// What has changed for good.
@@ -133,9 +144,14 @@ impl Summary {
 
     fn alias(&self) -> String {
         let Self { model, version, registry, .. } = self;
+        let refusals = self.gates.iter().filter(|gate| gate.verdict == Verdict::Failed);
+        let refusals: Vec<_> = refusals.map(|gate| gate.detail.as_str()).collect();
         let compared = match &self.comparison {
-            Some(comparison) if comparison.is_passed() => format!("{comparison}\n           "),
-            Some(comparison) => format!("not promoted: {comparison}\n           "),
+            _ if self.is_refused => format!("not promoted: {}\n           ", refusals.join("; ")),
+            _ if !refusals.is_empty() => {
+                format!("promoted although: {}\n           ", refusals.join("; "))
+            }
+            Some(comparison) => format!("{comparison}\n           "),
             None => String::new(),
         };
         let alias = match self.champion {

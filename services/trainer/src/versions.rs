@@ -1,13 +1,13 @@
-//! `list`, `show`, `verify` and `promote`: what there is, and which version is served.
+//! `list`, `show` and `verify`: what there is, and which version is served.
 
 use anyhow::Context as _;
 use registry::{CHAMPION, Manifest, ModelName, Registry, RegistryError};
 use serde::Serialize;
 
-use crate::champion::{self, Candidate};
-use crate::clock::{Clock, unix_seconds};
-use crate::config::{ListArgs, Output, PromoteArgs, VersionArgs};
+use crate::champion;
+use crate::config::{ListArgs, Output, VerifyArgs, VersionArgs};
 use crate::context::Context;
+use crate::history::checked;
 use crate::summary::rows_of;
 use crate::text::{count, counted, fixed, name, share, table};
 use crate::to_json;
@@ -33,7 +33,7 @@ struct Listed {
 
 /// Lists every version of every model.
 pub(crate) fn list(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<String> {
-    let registry = Registry::open(&args.common.registry)?;
+    let registry = args.common.open()?;
     let mut listed = Vec::new();
     for model in context.wait(registry.models())? {
         let alias = context.wait(registry.alias(&model, CHAMPION));
@@ -112,7 +112,7 @@ fn in_one_line(error: RegistryError) -> String {
 
 /// Shows one version.
 pub(crate) fn show(args: &VersionArgs, context: &Context<'_>) -> anyhow::Result<String> {
-    let registry = Registry::open(&args.common.registry)?;
+    let registry = args.common.open()?;
     let (model, version) = resolve(&registry, &args.version, context)?;
     let (champion, unread) = champion::number(&registry, &model, context);
     warning::log(unread.as_slice());
@@ -178,52 +178,34 @@ fn described(manifest: &Manifest, is_champion: bool) -> String {
 }
 
 /// Checks one version as a server does.
-pub(crate) fn verify(args: &VersionArgs, context: &Context<'_>) -> anyhow::Result<String> {
-    let registry = Registry::open(&args.common.registry)?;
-    let (model, version) = resolve(&registry, &args.version, context)?;
-    context.wait(registry.load(&model, version))?;
-    Ok(match args.common.output {
-        Output::Text => format!(
-            "{model} version {version} is whole: seal, digests and structure are right, and it answers its golden rows"
-        ),
-        Output::Json => to_json(&serde_json::json!({
-            "model": model, "version": version, "verified": true,
-        })),
-    })
-}
-
-/// Makes a version the champion once it is verified.
-pub(crate) fn promote(args: &PromoteArgs, context: &Context<'_>) -> anyhow::Result<String> {
-    let registry = Registry::open(&args.common.registry)?;
-    let (model, version) = (&args.model, args.version);
-    let (before, _) = champion::number(&registry, model, context);
-    let loaded = context.wait(registry.load(model, version))?;
-    let signature = &loaded.manifest.signature;
-    let candidate = Candidate { model, version: Some(version), signature };
-    warning::log(&champion::compare(&registry, candidate, context)?);
-    context.go_on()?;
-    let by = crate::actor::name(None);
-    let stamp = registry::Stamp { now: unix_seconds(context.clock.now()), by: &by };
-    let wanted = registry::Move::new(registry::Action::Promoted, CHAMPION, Some(version));
-    context.wait(registry.move_alias(model, &wanted, stamp))?;
-    tracing::info!(model.name = %model, model.version = version, "promoted");
-    Ok(match args.common.output {
+pub(crate) fn verify(args: &VerifyArgs, context: &Context<'_>) -> anyhow::Result<String> {
+    let VersionArgs { version, common } = &args.version;
+    let registry = common.open()?;
+    let (model, version) = resolve(&registry, version, context)?;
+    let ledger = if args.ledger { Some(checked(&registry, &model, context)?) } else { None };
+    let loaded = context.wait(registry.load(&model, version))?;
+    context.wait(registry.holdout(&loaded.manifest))?;
+    Ok(match common.output {
         Output::Text => {
-            let before = match before {
-                Some(before) if before == version => " already".to_owned(),
-                Some(before) => format!("; version {before} was it before"),
-                None => String::new(),
-            };
-            format!("{model} version {version} is the champion{before}")
+            let whole = format!(
+                "{model} version {version} is whole: seal, digests and structure are right, and it answers its golden rows"
+            );
+            let entries = ledger.map(|n_entries| {
+                format!(
+                    "\nThe ledger is unbroken: {n_entries} entries, each hashed onto the one before; the aliases are where \
+                     it says"
+                )
+            });
+            whole + &entries.unwrap_or_default()
         }
         Output::Json => to_json(&serde_json::json!({
-            "model": model, "champion": version, "previous": before,
+            "model": model, "version": version, "verified": true, "ledger_entries": ledger,
         })),
     })
 }
 
 /// The version that `MODEL`, `MODEL@3` or `MODEL@champion` names.
-fn resolve(
+pub(crate) fn resolve(
     registry: &Registry,
     text: &str,
     context: &Context<'_>,

@@ -386,6 +386,19 @@ pub enum DatasetError {
         /// The column.
         column: String,
     },
+    /// A value, or a column's name, that a reader of CSV would take for something else.
+    #[error(
+        "`{}` of the column `{}` cannot be kept as CSV: it would be read as {}",
+        shortened(.value), cleaned(.column), cleaned(.taken_for)
+    )]
+    Unwritable {
+        /// The column.
+        column: String,
+        /// The value, or the name.
+        value: String,
+        /// What a reader would make of it.
+        taken_for: String,
+    },
     /// Features that make no signature.
     #[error("{}", cleaned(&.0.to_string()))]
     Signature(SignatureError),
@@ -488,6 +501,7 @@ mod tests {
             DatasetError::Misfit { column: text(), value: text(), line, expected: text() },
             DatasetError::NotNullable { column: text(), line },
             DatasetError::NoTrainingValue { column: text() },
+            DatasetError::Unwritable { column: text(), value: text(), taken_for: text() },
             DatasetError::Signature(SignatureError::DuplicateName(text())),
         ];
         for error in errors {

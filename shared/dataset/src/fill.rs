@@ -1,6 +1,6 @@
 //! The pass that fills the buffers: every cell through `schema::parse_cell`, as the server reads it.
 
-use schema::{Cell, Dtype, Feature, Output, Rows, Signature, parse_cell};
+use schema::{Cell, Dtype, Feature, Rows, Signature, parse_cell};
 
 use crate::records::Records;
 use crate::table::Declared;
@@ -80,7 +80,7 @@ impl<'s> Filling<'s> {
     fn new(signature: &'s Signature, unforeseen: Unforeseen<'s>) -> Self {
         Self {
             features: signature.features(),
-            target: as_number(signature.target()),
+            target: as_number(&signature.target().name),
             unforeseen,
             n_rows: 0,
             counts: vec![(0, 0); signature.n_features()],
@@ -148,9 +148,9 @@ impl<'s> Filling<'s> {
 }
 
 /// A test table may hold 3.5 where the training target happened to be whole.
-fn as_number(output: &Output) -> Feature {
+pub(crate) fn as_number(name: &str) -> Feature {
     Feature {
-        name: output.name.clone(),
+        name: name.to_owned(),
         dtype: Dtype::Number,
         nullable: true,
         range: None,

@@ -22,6 +22,8 @@ mod read;
 mod scan;
 
 mod baseline;
+mod held_out;
+mod order;
 mod split;
 mod table;
 
@@ -30,6 +32,7 @@ mod demand;
 pub use baseline::{MAX_BINS, baseline, distribution};
 pub use demand::Demand;
 pub use error::DatasetError;
+pub use held_out::HeldOut;
 pub use input::{FileInput, Input, MemoryInput, locate};
 pub use lines::MAX_RECORD_BYTES;
 pub use note::Note;

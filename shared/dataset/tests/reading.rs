@@ -142,7 +142,8 @@ fn a_schema_file_overrides_inference_and_survives_a_split() {
     let x = feature(&table, "x");
     assert_eq!((x.dtype, x.nullable, range(x)), (Dtype::Number, true, (-5.0, 39.0)));
     assert_eq!(feature(&table, "grade").categories, ["0", "1", "2", "3"]);
-    let split = table.dataset.split(0.7, 1).expect("a split");
+    // With this seed the greatest value is in a test row.
+    let split = table.dataset.split(0.7, 2).expect("a split");
     let features = split.train.signature().features();
     assert_eq!(features[0].range.expect("a range").minimum, -5.0);
     assert!(features[0].range.expect("a range").maximum < 39.0);

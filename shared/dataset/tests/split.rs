@@ -2,6 +2,8 @@
 
 mod helpers;
 
+use std::collections::BTreeSet;
+
 use dataset::{Dataset, Note};
 use helpers::{read_text, table};
 use schema::{Dtype, Feature, Output, Range, Rows, Signature};
@@ -14,12 +16,99 @@ fn numbered(n_rows: u64) -> Dataset {
 #[test]
 fn a_seed_gives_the_same_rows_for_ever() {
     let split = numbered(20).split(0.25, 42).expect("a split");
-    // A change here changes every model that is trained again: never by accident.
-    assert_eq!(split.test.target(), [7.0, 1.0, 11.0, 16.0, 6.0]);
-    assert_eq!(split.train.target()[..5], [12.0, 3.0, 10.0, 15.0, 13.0]);
+    // A change here changes every model that is trained again: never by accident. The order was computed in Python
+    // too, with `hashlib` and `struct`, from what the doc comment of `in_hash_order` says.
+    assert_eq!(split.test.target(), [14.0, 18.0, 3.0, 9.0, 2.0]);
+    assert_eq!(split.train.target()[..5], [4.0, 5.0, 13.0, 8.0, 11.0]);
     assert_eq!(split.test.rows().values(), split.test.target());
     let other = numbered(20).split(0.25, 43).expect("a split");
     assert_ne!(other.test.target(), split.test.target());
+}
+
+/// A row that its target tells apart, with text, a gap now and then, and a number.
+fn sale(row: u64) -> String {
+    let shop = ["north", "east", "south"][row as usize % 3];
+    let price = if row.is_multiple_of(7) { String::new() } else { format!("{}.5", row * 31 % 997) };
+    format!("{shop},{price},{},{row}", row.is_multiple_of(2))
+}
+
+fn sales(n_rows: u64) -> Dataset {
+    read_text(&table("shop,price,open,y", n_rows, sale), "y").expect("a table").dataset
+}
+
+fn targets(part: &Dataset) -> BTreeSet<u64> {
+    part.target().iter().map(|target| *target as u64).collect()
+}
+
+#[test]
+fn rows_that_are_appended_leave_nearly_every_earlier_row_on_its_side() {
+    for seed in [1, 2, 3, 42] {
+        let earlier = sales(2000).split(0.2, seed).expect("a split");
+        let later = sales(2200).split(0.2, seed).expect("a split");
+        let test = targets(&earlier.test);
+        // The cut moves by the chance of the 200 new rows: 5.7 rows either way is one standard deviation.
+        let n_still = targets(&later.test).intersection(&test).count();
+        assert!(n_still * 100 >= test.len() * 95, "seed {seed}: {n_still} of {}", test.len());
+        let n_learned = targets(&later.train).intersection(&test).count();
+        assert!(n_learned * 100 <= test.len() * 5, "seed {seed}: {n_learned} of {}", test.len());
+    }
+}
+
+#[test]
+fn the_order_of_rows_and_columns_does_not_matter() {
+    let split = sales(100).split(0.3, 7).expect("a split");
+    let reversed = table("shop,price,open,y", 100, |row| sale(99 - row));
+    let turned = table("y,open,price,shop", 100, |row| {
+        let row = sale(row);
+        row.split(',').rev().collect::<Vec<_>>().join(",")
+    });
+    for csv in [reversed, turned] {
+        let other = read_text(&csv, "y").expect("a table").dataset.split(0.3, 7).expect("a split");
+        assert_eq!(other.test.target(), split.test.target());
+        assert_eq!(other.train.target(), split.train.target());
+    }
+}
+
+#[test]
+fn a_category_that_only_appended_rows_have_does_not_matter() {
+    // `central` comes before all others, so that every code is another one; `unknown` makes a category of a boolean.
+    let grown = table("shop,price,open,y", 2001, |row| match row {
+        2000 => "central,1.5,unknown,2000".to_owned(),
+        row => sale(row),
+    });
+    let grown = read_text(&grown, "y").expect("a table").dataset;
+    let open = &grown.signature().features()[2];
+    assert_eq!(open.categories, ["false", "true", "unknown"]);
+    let (earlier, later) = (sales(2000).in_hash_order(7), grown.in_hash_order(7));
+    let old_rows = later.target().iter().copied().filter(|target| *target < 2000.0);
+    assert!(old_rows.eq(earlier.target().iter().copied()));
+}
+
+#[test]
+fn equal_rows_stand_on_one_side() {
+    // Thirty different rows, ten times each, with zeros of both signs: the cut goes through the rows of one of them.
+    let csv = table("shop,x,y", 300, |row| {
+        let zero = if row < 150 { "0" } else { "-0.0" };
+        format!("{},{zero},{}", ["a", "", "b"][row as usize % 3], row % 30)
+    });
+    let split = read_text(&csv, "y").expect("a table").dataset.split(0.25, 7).expect("a split");
+    let both: Vec<_> = targets(&split.test).intersection(&targets(&split.train)).copied().collect();
+    assert_eq!((split.test.n_rows(), both.len()), (75, 1), "{both:?}");
+    assert_eq!(targets(&split.test).len(), 8);
+}
+
+#[test]
+fn a_missing_value_and_text_that_only_looks_alike_are_told_apart() {
+    // The hash sees where one value ends and the next begins.
+    let csv = table("a,b,y", 40, |row| {
+        ["ab,c,1", "a,bc,1", "abc,,1", ",abc,1"][row as usize % 4].to_owned()
+    });
+    let csv = csv + "x,y,2\n";
+    let ordered = read_text(&csv, "y").expect("a table").dataset.in_hash_order(7);
+    let text = |row: &[f64]| row.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let rows: Vec<_> = ordered.rows().iter().map(text).collect();
+    let n_changes = rows.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert_eq!(n_changes, 4, "five kinds of rows, each in one piece");
 }
 
 #[test]

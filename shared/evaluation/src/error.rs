@@ -37,4 +37,18 @@ pub enum EvaluationError {
         /// The prediction.
         predicted: f64,
     },
+    /// Too few resamples to take percentiles of.
+    #[error("the bootstrap has {n_resamples} resamples; expected at least {minimum}")]
+    Resamples {
+        /// The number as given.
+        n_resamples: usize,
+        /// The least number of them.
+        minimum: usize,
+    },
+    /// A confidence that no interval has.
+    #[error("the confidence is {confidence}; expected a number above 0 and below 1, such as 0.95")]
+    Confidence {
+        /// The confidence as given.
+        confidence: f64,
+    },
 }

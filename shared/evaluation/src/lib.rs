@@ -9,9 +9,13 @@ mod median_absolute_error;
 mod r2;
 mod rmse;
 
+mod bootstrap;
 mod permutation_importance;
 mod scores;
 
+pub use bootstrap::{
+    BootstrapParams, Interval, PairedPredictions, mae_difference, rmse_difference,
+};
 pub use error::EvaluationError;
 pub use mae::mae;
 pub use mape::mape;

@@ -10,7 +10,7 @@ use crate::{EvaluationError, Pairs, rmse};
 /// The default of [`PermutationParams::max_rows`].
 pub const DEFAULT_MAX_ROWS: usize = 2000;
 
-/// Rows with their actual values, in shuffled order, as `Dataset::split` leaves a test split.
+/// Rows with their actual values, in an order that means nothing, as `Dataset::split` leaves a test split.
 #[derive(Debug, Clone, Copy)]
 pub struct TestRows<'a> {
     /// The features, which name the importances.

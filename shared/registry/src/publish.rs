@@ -112,8 +112,11 @@ impl Registry {
         version: u64,
         stamp: Stamp<'_>,
     ) -> Result<bool, RegistryError> {
-        if self.standing(model, CHAMPION).await.is_ok_and(|standing| standing.is_some()) {
-            return Ok(false);
+        match self.standing(model, CHAMPION).await {
+            Ok(None) => {}
+            // One that cannot be read is somebody's to repair, by a promotion.
+            Ok(Some(_)) | Err(RegistryError::UnreadableAlias { .. }) => return Ok(false),
+            Err(error) => return Err(error),
         }
         let first = Move {
             reason: Some("the first version".to_owned()),

@@ -6,9 +6,9 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 use registry::ModelName;
 
-use super::CommonArgs;
 use super::estimator::EstimatorArgs;
-use crate::promotion::{self, Promote};
+use super::{ActArgs, CommonArgs, GateArgs};
+use crate::publish::Promote;
 
 /// Settings of `fit`.
 #[derive(Debug, Clone, Args)]
@@ -96,16 +96,37 @@ pub(crate) struct FitArgs {
     )]
     pub(crate) promote: Promote,
 
-    /// By how much the RMSE may be above the champion's for --promote not-worse: a percentage or a fraction
+    /// Rows set aside that are kept with the version, to compare it with others; 0: none
     #[arg(
         long,
-        env = "CANOPY_MAX_REGRESSION",
-        value_name = "SHARE",
+        env = "CANOPY_HOLDOUT_ROWS",
+        value_name = "N",
         help_heading = "Run",
-        default_value = "0%",
-        value_parser = promotion::share,
+        default_value_t = 10_000,
+        value_parser = whole(0, 10_000_000),
     )]
-    pub(crate) max_regression: f64,
+    pub(crate) holdout_rows: usize,
+
+    /// Remove all but so many of the newest versions afterwards, as `prune` does; 0: none
+    #[arg(
+        long,
+        env = "CANOPY_KEEP",
+        value_name = "N",
+        help_heading = "Run",
+        default_value_t = 0,
+        value_parser = whole(0, 1_000_000),
+    )]
+    pub(crate) keep: usize,
+
+    /// A private key to sign the version with, as `keygen` makes it
+    #[arg(long, env = "CANOPY_SIGNING_KEY", value_name = "FILE", help_heading = "Run")]
+    pub(crate) signing_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) gates: GateArgs,
+
+    #[command(flatten)]
+    pub(crate) act: ActArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -137,7 +158,10 @@ fn listed(names: &[String]) -> Vec<String> {
 }
 
 /// A whole number in a range.
-fn whole(least: usize, greatest: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+pub(super) fn whole(
+    least: usize,
+    greatest: usize,
+) -> impl Fn(&str) -> Result<usize, String> + Clone {
     move |text| match text.parse() {
         Ok(number) if (least..=greatest).contains(&number) => Ok(number),
         _ => Err(format!("expected a whole number from {least} to {greatest}")),

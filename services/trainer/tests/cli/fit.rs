@@ -30,7 +30,8 @@ fn trains_on_diamonds_and_prints_a_table() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert!(stderr(&output).contains(r#""message":"fitting""#), "log lines tell how far it is");
-    let files = ["golden.json", "manifest.json", "report.html", "weights.safetensors"];
+    let files =
+        ["golden.json", "holdout.csv", "manifest.json", "report.html", "weights.safetensors"];
     let folder = place.registry().join("diamonds/versions/1");
     let found = fs::read_dir(&folder).expect("the version").map(|entry| entry.expect("a file"));
     let mut found: Vec<_> =
@@ -106,6 +107,25 @@ fn evaluates_on_a_table_of_its_own() {
     let codes: Vec<_> =
         summary["warnings"].as_array().expect("warnings").iter().map(|w| &w["code"]).collect();
     assert!(codes.iter().any(|code| **code == "unseen_categories"), "{codes:?}");
+}
+
+#[test]
+fn the_order_of_a_test_table_means_nothing() {
+    let place = Place::new();
+    let data = place.file("rents.csv", rents(100));
+    let table = rents(60);
+    let (header, rows) = table.split_once('\n').expect("a header");
+    let reversed: Vec<_> = rows.lines().rev().collect();
+    let tests = [rows.to_owned(), reversed.join("\n")].map(|rows| format!("{header}\n{rows}\n"));
+    // Importances permute the rows as they stand: another order gives others.
+    let scores = tests.map(|table| {
+        let test = place.file("test.csv", table);
+        let mut fit = place.fit(&data);
+        let output = fit.arg("--test-data").arg(&test).args(["--output", "json"]).output();
+        json(&output.expect("the binary runs"))["scores"].clone()
+    });
+    assert!(scores[0]["importances"].is_array());
+    assert_eq!(scores[0], scores[1]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::helpers::{Place, json, rents, stderr, stdout};
+use crate::helpers::{Place, json, rents, stderr, stdout, text};
 
 fn two_versions() -> Place {
     let place = Place::new();
@@ -48,7 +48,14 @@ fn an_empty_registry_holds_nothing() {
 fn promotes_only_what_passes_its_checks() {
     let place = two_versions();
     let promoted = json(&place.run(&["promote", "rents", "2", "--output", "json"]));
-    assert_eq!(promoted, serde_json::json!({"model": "rents", "champion": 2, "previous": 1}));
+    assert_eq!((&promoted["champion"], &promoted["previous"]), (&2.into(), &1.into()));
+    let gates: Vec<_> = promoted["gates"]
+        .as_array()
+        .expect("gates")
+        .iter()
+        .map(|gate| text(&gate["gate"]))
+        .collect();
+    assert_eq!(gates, ["parity", "signature", "score", "latency", "replay"]);
     assert_eq!(place.champion(), Some(2));
     assert!(stdout(&place.run(&["promote", "rents", "1"])).contains("version 2 was it before"));
 
