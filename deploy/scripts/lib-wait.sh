@@ -198,7 +198,7 @@ job_failed() { # NAME REASON MESSAGE
     local code
     code=$(job_exit_code "$1")
     if [ "$code" = 3 ]; then
-        say "Job $1 published a version that is worse than the champion, or cannot be compared with it: the champion stays"
+        say "Job $1 published a version that a gate holds back, such as one that is worse than the champion: the champion stays"
         return 2
     fi
     say "Job $1 failed: $2 ($3)"

@@ -50,7 +50,7 @@ roll_back_model() {
     if [ -z "${MODEL:=$(kn get configmap trainer -o jsonpath='{.data.CANOPY_MODEL}' 2>/dev/null)}" ]; then die "which model? MODEL=diamonds"; fi
     expect MODEL '^[A-Za-z0-9._-]+$' "a model's name"
     head_line "Making version $VERSION of $MODEL the champion"
-    run_trainer promote "[\"promote\", \"$MODEL\", \"$VERSION\"]" || die "version $VERSION is not promoted; the servers answer as before (version $(served_version)). Without VERSION, make rollback lists what there is"
+    run_trainer rollback "[\"rollback\", \"$MODEL\", \"--to\", \"$VERSION\"]" || die "version $VERSION is not the champion; the servers answer as before (version $(served_version)). Without VERSION, make rollback lists what there is"
     start=$SECONDS
     while :; do
         waiting=''

@@ -72,7 +72,12 @@ def test_servers_are_not_reached_by_other_pods_and_reach_none(canopy):
     for other in ({}, TRAINER, GRAFANA):
         assert not admits(canopy, INFERENCE, "ingress", other)
     assert not admits(canopy, INFERENCE, "ingress", {NAME: "ingress-nginx"}, namespace="default")
-    peers = [entry for rule in rules(canopy, INFERENCE, "egress") for entry in rule["to"]]
+    registry = one(canopy, "ConfigMap", "inference")["data"]["CANOPY_REGISTRY"]
+    egress = rules(canopy, INFERENCE, "egress")
+    # A bucket is reached by TLS, and outside of the cluster.
+    outside = [rule for rule in egress if any("ipBlock" in entry for entry in rule["to"])]
+    assert [rule["ports"] for rule in outside] == [[{"protocol": "TCP", "port": 443}]] * registry.startswith("s3://")
+    peers = [entry for rule in egress if rule not in outside for entry in rule["to"]]
     assert peers == [
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},

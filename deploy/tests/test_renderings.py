@@ -14,6 +14,7 @@ def test_overlays_and_components_are_found():
         "ingress-hosts",
         "ingress-paths",
         "priority-class",
+        "s3-registry",
         "monitoring",
         "monitoring/operator",
     } <= set(components())

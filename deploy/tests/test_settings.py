@@ -47,11 +47,13 @@ def test_the_pods_take_their_settings_from_their_config_map(canopy, service):
 def test_both_services_mean_the_same_model_in_the_same_registry(canopy):
     trainer, inference = (one(canopy, "ConfigMap", name)["data"] for name in HELP)
     assert trainer["CANOPY_MODEL"] == inference["CANOPY_MODEL"]
+    assert trainer["CANOPY_REGISTRY"] == inference["CANOPY_REGISTRY"]
     for name, template in pod_templates(canopy).items():
         [container] = template["spec"]["containers"]
         if container["name"] in HELP:
             mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-            assert one(canopy, "ConfigMap", container["name"])["data"]["CANOPY_REGISTRY"] == mounts["models"], name
+            registry = one(canopy, "ConfigMap", container["name"])["data"]["CANOPY_REGISTRY"]
+            assert registry == mounts["models"] or registry.startswith("s3://"), name
 
 
 def test_the_api_keys_are_read_where_their_secret_is_mounted(canopy):

@@ -1,5 +1,6 @@
 //! Every setting: flags, their variables, defaults, units and ranges.
 
+mod act;
 mod estimator;
 mod fit;
 mod gates;
@@ -9,19 +10,19 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use registry::{Registry, TrustedKey};
 use service_kit::settings::without_empty_variables;
 use service_kit::telemetry::{LogFormat, TelemetryArgs};
 
+pub(crate) use act::ActArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use gates::GateArgs;
 pub(crate) use moves::{
-    ActArgs, CanaryCommand, CanarySetArgs, CanaryStopArgs, CompareArgs, HistoryArgs, JudgedArgs,
-    KeygenArgs, PromoteArgs, PruneArgs, RollbackArgs, SignArgs,
+    CanaryCommand, CanarySetArgs, CanaryStopArgs, CompareArgs, HistoryArgs, JudgedArgs, KeygenArgs,
+    PromoteArgs, PruneArgs, RollbackArgs, SignArgs, VerifyArgs,
 };
 
 /// Fits a model to a table, evaluates it and publishes it as a version; looks after published versions
@@ -109,17 +110,6 @@ pub(crate) struct VersionArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-}
-
-/// Settings of `verify`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct VerifyArgs {
-    #[command(flatten)]
-    pub(crate) version: VersionArgs,
-
-    /// Check the ledger of the model as well: that no entry was changed, removed or put in between
-    #[arg(long, env = "CANOPY_LEDGER", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub(crate) ledger: bool,
 }
 
 impl CommonArgs {

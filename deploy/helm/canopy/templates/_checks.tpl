@@ -36,8 +36,8 @@
 {{- fail (printf "inference.config.CANOPY_MODEL (%v) and trainer.config.CANOPY_MODEL (%v) must be the same, or trainer.job.enabled and trainer.cronjob.enabled false" $inference.CANOPY_MODEL $trainer.CANOPY_MODEL) }}
 {{- end }}
 {{- range $service, $config := dict "inference" $inference "trainer" $trainer }}
-{{- if not (regexMatch "^/models(/|$)" (toString $config.CANOPY_REGISTRY)) }}
-{{- fail (printf "%s.config.CANOPY_REGISTRY (%v) must be /models or a folder in it, where the volume is" $service $config.CANOPY_REGISTRY) }}
+{{- if not (regexMatch "^(/models(/|$)|s3://)" (toString $config.CANOPY_REGISTRY)) }}
+{{- fail (printf "%s.config.CANOPY_REGISTRY (%v) must be /models or a folder in it, where the volume is, or s3://bucket/prefix" $service $config.CANOPY_REGISTRY) }}
 {{- end }}
 {{- end }}
 

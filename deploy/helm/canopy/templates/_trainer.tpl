@@ -8,7 +8,7 @@ podFailurePolicy:
     # An evicted or preempted pod is no failure of the training.
     - action: Ignore
       onPodConditions: [{ type: DisruptionTarget, status: "True" }]
-    # 2: the settings make no sense; 3: published, but worse than the champion. Another try gives the same.
+    # 2: the settings make no sense; 3: published, but a gate holds it back. Another try gives the same.
     - action: FailJob
       onExitCodes: { containerName: trainer, operator: In, values: [2, 3] }
 template:

@@ -6,20 +6,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use registry::{CHAMPION, Mode, ModelName};
 
-use super::{CommonArgs, GateArgs};
-
-/// What the ledger is told of a move.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Ledger")]
-pub(crate) struct ActArgs {
-    /// Why, in words
-    #[arg(long, env = "CANOPY_REASON", value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-
-    /// Who; without: the user and the host, which in a cluster is the pod
-    #[arg(long, env = "CANOPY_BY", value_name = "NAME")]
-    pub(crate) by: Option<String>,
-}
+use super::{ActArgs, CommonArgs, GateArgs, VersionArgs};
 
 /// Settings of `compare`.
 #[derive(Debug, Clone, Args)]
@@ -42,6 +29,17 @@ pub(crate) struct CompareArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+/// Settings of `verify`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) version: VersionArgs,
+
+    /// Check the ledger of the model as well: that no entry was changed, removed or put in between
+    #[arg(long, env = "CANOPY_LEDGER", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub(crate) ledger: bool,
 }
 
 /// Settings of `promote`.
