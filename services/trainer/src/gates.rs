@@ -2,7 +2,9 @@
 //!
 //! Each says in a sentence how it judged, with its figures; the ledger keeps both.
 
+mod divergence;
 mod latency;
+mod predicted;
 mod replay;
 mod score;
 mod signature;
@@ -14,7 +16,9 @@ use serde_json::{Map, Value};
 use crate::config::GateArgs;
 use crate::context::Context;
 
-pub(crate) use score::{Comparison, predict_held_out};
+use predicted::Predicted;
+pub(crate) use predicted::predict_held_out;
+pub(crate) use score::Comparison;
 
 /// The champion that a version is held against.
 pub(crate) enum Champion {
@@ -57,15 +61,17 @@ impl Judged {
 
 /// Holds a version against the champion. The candidate was loaded, so it passed the parity check already.
 pub(crate) fn judge(contest: &Contest<'_>, context: &Context<'_>) -> anyhow::Result<Judged> {
-    let parity = "seal, digests and structure are right, and it answers its golden rows as the training library did";
+    let parity = "it is whole, and answers its golden rows as the training library did";
     let mut judged = Judged {
         records: vec![record("parity", Verdict::Passed, parity, Map::new())],
         comparison: None,
     };
     judged.records.push(signature::judge(contest));
-    let (score, comparison) = score::judge(contest, context)?;
+    let predicted = Predicted::of(contest, context)?;
+    let (score, comparison) = score::judge(contest, &predicted);
     judged.comparison = comparison;
     judged.records.push(score);
+    judged.records.push(divergence::judge(contest, &predicted));
     judged.records.push(latency::judge(contest, context)?);
     judged.records.push(replay::judge(contest)?);
     Ok(judged)

@@ -56,3 +56,17 @@ pub enum Distribution {
         counts: Vec<u64>,
     },
 }
+
+impl Distribution {
+    /// What a difference is measured in: the standard deviation; 1 where there is none to speak of.
+    pub fn scale(&self) -> f64 {
+        match self {
+            Self::Histogram { standard_deviation, .. }
+                if standard_deviation.is_normal() && *standard_deviation > 0.0 =>
+            {
+                *standard_deviation
+            }
+            Self::Histogram { .. } | Self::Categories { .. } => 1.0,
+        }
+    }
+}

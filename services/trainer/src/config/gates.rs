@@ -13,6 +13,10 @@ pub(crate) struct GateArgs {
     #[arg(long, env = "CANOPY_MAX_REGRESSION", value_name = "SHARE", default_value = "1%", value_parser = share)]
     pub(crate) max_regression: f64,
 
+    /// How far predictions may move from the champion's on average, in standard deviations of the target
+    #[arg(long, env = "CANOPY_MAX_DIVERGENCE", value_name = "N", default_value = "0.5", value_parser = factor)]
+    pub(crate) max_divergence: f64,
+
     /// How many times as long as the champion the model may take for a row; below 20 µs it does not matter
     #[arg(long, env = "CANOPY_MAX_LATENCY_FACTOR", value_name = "FACTOR", default_value = "5", value_parser = factor)]
     pub(crate) max_latency_factor: f64,
@@ -38,7 +42,7 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
-        _ => Err("expected a factor above 0, such as 5".to_owned()),
+        _ => Err("expected a number above 0, such as 5".to_owned()),
     }
 }
 

@@ -2,22 +2,15 @@
 
 use std::fmt;
 
-use anyhow::Context as _;
-use dataset::HeldOut;
 use evaluation::Pairs;
 use registry::{GateRecord, ModelVersion, Verdict};
-use schema::{Nulls, ReadOptions, UnknownFeatures};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Champion, Contest, record, skipped, verdict};
-use crate::context::Context;
+use super::{Champion, Contest, Predicted, record, skipped, verdict};
 use crate::text::{counted, number, percent};
 
 const GATE: &str = "score";
-
-/// Rows read at a time, so that a large table needs little memory.
-const BLOCK_ROWS: usize = 1_000;
 
 /// Both versions on the same rows. Its `Display` is a sentence for a person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,31 +28,30 @@ pub(crate) struct Comparison {
 
 pub(super) fn judge(
     contest: &Contest<'_>,
-    context: &Context<'_>,
-) -> anyhow::Result<(GateRecord, Option<Comparison>)> {
+    predicted: &Predicted,
+) -> (GateRecord, Option<Comparison>) {
     let champion = match contest.champion {
-        Champion::None(reason) => return Ok((skipped(GATE, reason), None)),
+        Champion::None(reason) => return (skipped(GATE, reason), None),
         Champion::Unreadable { version, .. } => *version,
         Champion::Version(champion) => champion.manifest.version,
     };
     let held_out = match contest.held_out {
         Ok(held_out) => held_out,
-        Err(reason) => return Ok((record(GATE, Verdict::Failed, reason, Map::new()), None)),
+        Err(reason) => return (record(GATE, Verdict::Failed, reason, Map::new()), None),
     };
-    let rmse = rmse_of(contest.candidate, held_out, context)?;
-    let theirs = match contest.champion {
-        Champion::Version(champion) => match rmse_of(champion, held_out, context) {
-            Ok(rmse) => Ok((rmse, leak(contest.candidate, champion))),
-            // Its clients have changed, so it need not answer these rows: what it was worth on its own has to do.
-            Err(error) if contest.limits.allow_breaking => {
-                let own = format!("on the rows that it set aside itself, because {error:#}");
-                Ok((champion.manifest.scores.model.rmse, Some(own)))
-            }
-            Err(error) => Err(format!("{error:#}")),
-        },
-        Champion::Unreadable { reason, .. } | Champion::None(reason) => Err(reason.clone()),
+    let rmse = |predicted: &[f64]| evaluation::rmse(Pairs { actual: held_out.target(), predicted });
+    let theirs = match (contest.champion, &predicted.champion) {
+        (Champion::Version(champion), Ok(theirs)) => {
+            Ok((rmse(theirs), leak(contest.candidate, champion)))
+        }
+        // Its clients have changed, so it need not answer these rows: what it was worth on its own has to do.
+        (Champion::Version(champion), Err(error)) if contest.limits.allow_breaking => {
+            let own = format!("on the rows that it set aside itself, because {error}");
+            Ok((champion.manifest.scores.model.rmse, Some(own)))
+        }
+        (Champion::Unreadable { reason, .. }, _) | (_, Err(reason)) => Err(reason.clone()),
+        (Champion::None(reason), _) => Err(reason.clone()),
     };
-    context.go_on()?;
     let (champion_rmse, reason) = match theirs {
         Ok((rmse, leak)) => (Some(rmse), leak),
         Err(reason) => (None, Some(reason)),
@@ -67,7 +59,7 @@ pub(super) fn judge(
     let comparison = Comparison {
         champion,
         n_rows: held_out.n_rows() as u64,
-        rmse,
+        rmse: rmse(&predicted.candidate),
         champion_rmse,
         max_regression: contest.limits.max_regression,
         reason,
@@ -77,34 +69,7 @@ pub(super) fn judge(
         _ => Map::new(),
     };
     let gate = record(GATE, verdict(comparison.is_passed()), comparison.to_string(), figures);
-    Ok((gate, Some(comparison)))
-}
-
-/// What a version predicts for held-out rows, which it reads as a server does: by name, in its own signature's terms.
-pub(crate) fn predict_held_out(
-    version: &ModelVersion,
-    held_out: &HeldOut,
-    context: &Context<'_>,
-) -> anyhow::Result<Vec<f64>> {
-    let options = ReadOptions { unknown_features: UnknownFeatures::Ignore, nulls: Nulls::Allowed };
-    let mut predicted = Vec::with_capacity(held_out.n_rows());
-    for block in held_out.blocks(BLOCK_ROWS) {
-        context.go_on()?;
-        let request = version.manifest.signature.read_csv(&block, options).with_context(|| {
-            format!("version {} cannot answer the held-out rows", version.manifest.version)
-        })?;
-        predicted.extend(version.pipeline.predict(&request.rows));
-    }
-    Ok(predicted)
-}
-
-fn rmse_of(
-    version: &ModelVersion,
-    held_out: &HeldOut,
-    context: &Context<'_>,
-) -> anyhow::Result<f64> {
-    let predicted = predict_held_out(version, held_out, context)?;
-    Ok(evaluation::rmse(Pairs { actual: held_out.target(), predicted: &predicted }))
+    (gate, Some(comparison))
 }
 
 /// Why the champion may have been fitted to rows that the candidate was not.

@@ -55,7 +55,7 @@ fn promotes_only_what_passes_its_checks() {
         .iter()
         .map(|gate| text(&gate["gate"]))
         .collect();
-    assert_eq!(gates, ["parity", "signature", "score", "latency", "replay"]);
+    assert_eq!(gates, ["parity", "signature", "score", "divergence", "latency", "replay"]);
     assert_eq!(place.champion(), Some(2));
     assert!(stdout(&place.run(&["promote", "rents", "1"])).contains("version 2 was it before"));
 
