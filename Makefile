@@ -11,16 +11,19 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 # Tools that `make ci-tools` installs come after the machine's own.
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
-.PHONY: help demo test check check-fmt check-lint check-doc check-deny check-manifests audit fix snapshots manifests
+.PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests audit fix snapshots manifests
 .PHONY: bench bench-training bench-serving loadtest train serve up down images deploy status verify update rollback
 .PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Train on diamonds, serve on 127.0.0.1:8000, predict (DEMO_EXIT=1: then shut down; DEMO_PORT=8000)
 	@examples/demo.sh
+
+demo-lifecycle: ## Show a model's life: shadow, canary, promotion, refusal, veto, rollback, history (DEMO_PORT=8000)
+	@examples/lifecycle.sh
 
 test: ## Run all tests
 	$(CARGO) test --workspace --locked

@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use dataset::HeldOut;
 use registry::{
-    Action, CHAMPION, Entry, ModelName, ModelVersion, Move, Registry, RegistryError, Trial, Verdict,
+    Action, CHALLENGER, CHAMPION, Entry, ModelName, ModelVersion, Move, Registry, RegistryError,
+    Stamp, Trial, Verdict,
 };
 
 use crate::actor;
@@ -91,8 +92,35 @@ pub(crate) fn place(
     } else {
         let forced = entry.forced;
         tracing::info!(model.name = %model, model.version = version, alias, forced, "promoted");
+        if alias == CHAMPION {
+            end_trial(registry, model, version, context.stamp(&by), context)?;
+        }
     }
     Ok(Outcome { judged, before, entry: Some(entry) })
+}
+
+/// A challenger that has become the champion is tried no longer.
+fn end_trial(
+    registry: &Registry,
+    model: &ModelName,
+    version: u64,
+    stamp: Stamp<'_>,
+    context: &Context<'_>,
+) -> anyhow::Result<()> {
+    let standing = context.wait(registry.settle(model, CHALLENGER))?;
+    if standing.version != Some(version) {
+        return Ok(());
+    }
+    let wanted = Move {
+        reason: Some("it is the champion".to_owned()),
+        expected: Some(standing),
+        ..Move::new(Action::TrialStopped, CHALLENGER, None)
+    };
+    match context.wait(registry.move_alias(model, &wanted, stamp)) {
+        // Somebody has set another one meanwhile.
+        Ok(_) | Err(RegistryError::Superseded { .. }) => Ok(()),
+        Err(error) => Err(error).context("ending the trial of the version that was promoted"),
+    }
 }
 
 /// The champion to hold a version against. One that cannot be found is none: to replace it is the repair.
