@@ -12,7 +12,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
 .PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests audit fix snapshots manifests
-.PHONY: bench bench-training bench-serving loadtest train serve up down images deploy status verify update rollback
+.PHONY: bench bench-training bench-serving bench-shadow loadtest train serve up down images deploy status verify update rollback
 .PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
 
@@ -59,13 +59,16 @@ snapshots: ## Accept changed snapshots after looking at them (git diff shows the
 manifests: ## Write deploy/all-in-one.yaml anew from deploy/base
 	@deploy/scripts/manifests.sh
 
-bench: bench-training bench-serving ## Run every comparison; results go into bench/README.md by hand
+bench: bench-training bench-serving bench-shadow ## Run every comparison; results go into bench/README.md by hand
 
 bench-training: ## Compare fit time and scores with scikit-learn (needs python3 with venv)
 	python3 bench/training.py
 
 bench-serving: ## Measure start, memory and requests a second (needs wrk and python3)
 	python3 bench/serving.py
+
+bench-shadow: ## Measure what a slow challenger in shadow costs the champion (needs python3)
+	python3 bench/shadow.py
 
 loadtest: ## Send requests to a server at a constant rate (CANOPY_LOADTEST_…; canopy-loadtest --help)
 	$(CARGO) run --release --locked -p canopy-loadtest
