@@ -4,6 +4,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, UpdateVersion};
 use serde::{Deserialize, Serialize};
 
+use crate::name::is_name;
 use crate::{ModelName, Registry, RegistryError};
 
 /// The alias of the version that answers.
@@ -37,7 +38,8 @@ pub struct Trial {
 pub struct Standing {
     /// The version it names; none where it was taken away.
     pub version: Option<u64>,
-    /// The ledger's entry that put it there; none where it was written by hand.
+    /// The ledger's entry that put it there, or, once a writer has seen that it was written by hand, the last one
+    /// before; none where it was written by hand since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<u64>,
     /// SHA-256 of that entry.
@@ -50,7 +52,8 @@ pub struct Standing {
 
 /// An alias file as it was read, to be replaced only if it is still the same.
 pub(crate) struct Read {
-    pub(crate) standing: Standing,
+    /// What it says, or why it says nothing.
+    pub(crate) standing: Result<Standing, RegistryError>,
     pub(crate) version: UpdateVersion,
 }
 
@@ -59,7 +62,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// Where the alias cannot be read.
+    /// Where the alias cannot be read, or no alias can have this name.
     pub async fn alias(
         &self,
         model: &ModelName,
@@ -72,13 +75,13 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// Where the alias cannot be read.
+    /// Where the alias cannot be read, or no alias can have this name.
     pub async fn standing(
         &self,
         model: &ModelName,
         alias: &str,
     ) -> Result<Option<Standing>, RegistryError> {
-        Ok(self.read_alias(model, alias).await?.map(|read| read.standing))
+        self.read_alias(model, alias).await?.map(|read| read.standing).transpose()
     }
 
     /// The aliases that name a version, with it, sorted by name.
@@ -93,7 +96,8 @@ impl Registry {
         let folder = Path::from_iter([model.as_str(), "aliases"]);
         let mut aliases = Vec::new();
         for file in self.file_names(&folder).await? {
-            let Some(alias) = file.strip_suffix(".json") else { continue };
+            let alias = file.strip_suffix(".json").filter(|alias| is_name(alias));
+            let Some(alias) = alias else { continue };
             if let Some(standing) = self.standing(model, alias).await?
                 && standing.version.is_some()
             {
@@ -109,25 +113,25 @@ impl Registry {
         model: &ModelName,
         alias: &str,
     ) -> Result<Option<Read>, RegistryError> {
-        let path = alias_path(model, alias);
+        let path = alias_path(model, alias)?;
         let found = match self.store.get(&path).await {
             Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) if self.is_absent(&error) => return Ok(None),
             Err(source) => return Err(self.failed("reading", &path, source)),
         };
         let version =
             UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
         let bytes = found.bytes().await.map_err(|source| self.failed("reading", &path, source))?;
-        match serde_json::from_slice(&bytes) {
-            Ok(standing) => Ok(Some(Read { standing, version })),
-            Err(error) => Err(RegistryError::UnreadableAlias {
-                path: path.to_string(),
-                reason: error.to_string(),
-            }),
-        }
+        let standing = serde_json::from_slice(&bytes).map_err(|error| {
+            RegistryError::UnreadableAlias { path: path.to_string(), reason: error.to_string() }
+        });
+        Ok(Some(Read { standing, version }))
     }
 }
 
-pub(crate) fn alias_path(model: &ModelName, alias: &str) -> Path {
-    Path::from_iter([model.as_str(), "aliases", &format!("{alias}.json")])
+pub(crate) fn alias_path(model: &ModelName, alias: &str) -> Result<Path, RegistryError> {
+    if !is_name(alias) {
+        return Err(RegistryError::InvalidAlias(alias.to_owned()));
+    }
+    Ok(Path::from_iter([model.as_str(), "aliases", &format!("{alias}.json")]))
 }

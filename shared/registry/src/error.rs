@@ -10,6 +10,12 @@ pub enum RegistryError {
         "`{0}` cannot be a model's name: use 1 to 63 of a-z, 0-9, `.`, `_` and `-`, a letter or digit first and last"
     )]
     InvalidName(String),
+    /// A name that cannot be a file.
+    #[error(
+        "`{0}` cannot be an alias: use 1 to 63 of a-z, 0-9, `.`, `_` and `-`, a letter or digit first and last, such \
+         as champion"
+    )]
+    InvalidAlias(String),
     /// A location that is no folder and no known URL.
     #[error("`{location}` cannot be a registry: {reason}")]
     Location {
@@ -79,10 +85,12 @@ pub enum RegistryError {
         reason: String,
     },
     /// Reading, writing or listing failed.
-    #[error("{doing} failed")]
+    #[error("{doing} failed{}", Advice(advice))]
     Store {
         /// What was being done.
         doing: String,
+        /// What to do about it, where that is known.
+        advice: Option<String>,
         /// The store's reason.
         #[source]
         source: object_store::Error,
@@ -201,6 +209,17 @@ pub enum Refusal {
         /// What the training library predicted.
         expected: f64,
     },
+}
+
+struct Advice<'a>(&'a Option<String>);
+
+impl std::fmt::Display for Advice<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(advice) => write!(f, ": {advice}"),
+            None => Ok(()),
+        }
+    }
 }
 
 struct Named<'a>(&'a Option<u64>);

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::alias::{CHAMPION, Trial};
-use crate::{ModelName, Registry, RegistryError, seal, sha256_hex};
+use crate::{ModelName, Registry, RegistryError, Standing, seal, sha256_hex};
 
 /// What the first entry is hashed onto.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -159,8 +159,10 @@ pub struct Ledger {
     pub entries: Vec<Entry>,
     /// The first thing that is wrong.
     pub fault: Option<LedgerFault>,
+    /// SHA-256 of each entry's bytes, readable or not.
+    digests: BTreeMap<u64, String>,
     /// The highest number, and the digest of that entry.
-    pub(crate) head: Option<(u64, String)>,
+    head: Option<(u64, String)>,
 }
 
 impl Ledger {
@@ -169,29 +171,66 @@ impl Ledger {
         self.entries.iter().rev().find(|entry| entry.is_move() && entry.alias == alias)
     }
 
+    /// The last entry that moved each alias.
+    pub(crate) fn last_moves(&self) -> BTreeMap<&str, &Entry> {
+        let moves = self.entries.iter().filter(|entry| entry.is_move());
+        moves.map(|entry| (entry.alias.as_str(), entry)).collect()
+    }
+
     /// The version that was champion before the one that is: what a rollback goes back to.
     ///
-    /// A rollback undoes a promotion, so that a second one goes back further.
+    /// A rollback undoes a promotion, so that a second one goes back further. What was pruned is passed over.
     pub fn previous_champion(&self) -> Option<u64> {
         let mut champions: Vec<u64> = Vec::new();
         let moves = self.entries.iter().filter(|entry| entry.is_move() && entry.alias == CHAMPION);
         for entry in moves {
-            let Some(to) = entry.to else { continue };
-            if champions.is_empty() {
+            // What was before is not what the entry before says where somebody wrote the alias by hand.
+            if champions.last() != entry.from.as_ref() {
                 champions.extend(entry.from);
             }
+            let Some(to) = entry.to else { continue };
             match champions.iter().rposition(|&champion| champion == to) {
                 Some(place) if entry.action == Action::RolledBack => champions.truncate(place + 1),
                 _ if champions.last() == Some(&to) => {}
                 _ => champions.push(to),
             }
         }
-        champions.pop();
-        champions.pop()
+        let current = champions.pop();
+        let earlier = champions.into_iter().rev();
+        earlier.filter(|&champion| Some(champion) != current).find(|&c| !self.is_pruned(c))
+    }
+
+    /// The highest version that an entry names; 0 where none does.
+    pub(crate) fn highest_version(&self) -> u64 {
+        let named = |entry: &Entry| {
+            let pruned = entry.pruned.iter().copied();
+            // The last number of all has none behind it.
+            pruned.chain(entry.to).filter(|&version| version < u64::MAX).max()
+        };
+        self.entries.iter().filter_map(named).max().unwrap_or(0)
     }
 
     pub(crate) fn is_pruned(&self, version: u64) -> bool {
         self.entries.iter().any(|entry| entry.pruned.contains(&version))
+    }
+
+    /// SHA-256 of an entry that is there.
+    pub(crate) fn sha256_of(&self, entry: u64) -> String {
+        self.digests.get(&entry).cloned().unwrap_or_default()
+    }
+
+    /// Goes on behind the entry that an alias names, where the ledger lacks it: the gap stays to be seen.
+    ///
+    /// The alias must have been read before the ledger.
+    #[must_use]
+    pub(crate) fn behind(mut self, seen: Option<&Standing>) -> Self {
+        if let Some(Standing { entry: Some(entry), entry_sha256: Some(sha256), .. }) = seen
+            && self.head.as_ref().is_none_or(|(head, _)| entry > head)
+            && *entry < u64::MAX
+        {
+            self.head = Some((*entry, sha256.clone()));
+        }
+        self
     }
 
     pub(crate) fn next(&self) -> (u64, String) {
@@ -204,19 +243,24 @@ impl Ledger {
     fn of(files: &BTreeMap<u64, Bytes>) -> Self {
         let mut ledger = Self::default();
         let mut previous = NOTHING.to_owned();
-        for (expected, (&number, bytes)) in (1..).zip(files) {
+        let mut files = (1..).zip(files).peekable();
+        while let Some((expected, (&number, bytes))) = files.next() {
             if number != expected && ledger.fault.is_none() {
                 ledger.fault = Some(LedgerFault::Missing(expected));
             }
             match read(number, bytes) {
                 Ok(entry) => {
                     if entry.previous != previous {
-                        let (entry, reason) = match number {
-                            1 => (1, "it names an entry before it".to_owned()),
-                            _ => (
-                                number - 1,
-                                format!("entry {number} was written after another one"),
-                            ),
+                        // Where the one behind does not know it either, it is this one that was changed.
+                        let next = files
+                            .peek()
+                            .and_then(|(_, (number, bytes))| read(**number, bytes).ok());
+                        let is_unknown =
+                            next.is_some_and(|next| next.previous != sha256_hex(bytes));
+                        let (entry, reason) = if number == 1 || is_unknown {
+                            (number, "it names another one before it".to_owned())
+                        } else {
+                            (number - 1, format!("entry {number} was written after another one"))
                         };
                         ledger.fault.get_or_insert(LedgerFault::Changed { entry, reason });
                     }
@@ -227,6 +271,7 @@ impl Ledger {
                 }
             }
             previous = sha256_hex(bytes);
+            ledger.digests.insert(number, previous.clone());
             ledger.head = Some((number, previous.clone()));
         }
         ledger
@@ -278,19 +323,33 @@ impl Registry {
         &self,
         model: &ModelName,
     ) -> Result<(Ledger, Option<LedgerFault>), RegistryError> {
-        let ledger = self.ledger(model).await?;
-        let mut fault = ledger.fault.clone();
-        let aliases = self.aliases(model).await?.into_iter().map(|(alias, _)| alias);
-        let moved = ledger.entries.iter().filter(|entry| entry.is_move());
-        let aliases: BTreeSet<String> =
-            aliases.chain(moved.map(|entry| entry.alias.clone())).collect();
-        for alias in aliases {
-            if fault.is_some() {
-                break;
+        loop {
+            let ledger = self.ledger(model).await?;
+            let fault = self.first_fault(model, &ledger).await?;
+            // An alias that was moved in between names an entry that is not in there.
+            if fault.is_none() || self.ledger(model).await?.head == ledger.head {
+                return Ok((ledger, fault));
             }
-            fault = self.check_alias(model, &ledger, alias).await?;
         }
-        Ok((ledger, fault))
+    }
+
+    async fn first_fault(
+        &self,
+        model: &ModelName,
+        ledger: &Ledger,
+    ) -> Result<Option<LedgerFault>, RegistryError> {
+        if ledger.fault.is_some() {
+            return Ok(ledger.fault.clone());
+        }
+        let aliases = self.aliases(model).await?.into_iter().map(|(alias, _)| alias);
+        let moved = ledger.last_moves().into_keys().map(str::to_owned);
+        let aliases: BTreeSet<String> = aliases.chain(moved).collect();
+        for alias in aliases {
+            if let Some(fault) = self.check_alias(model, ledger, alias).await? {
+                return Ok(Some(fault));
+            }
+        }
+        Ok(None)
     }
 
     async fn check_alias(
@@ -300,6 +359,10 @@ impl Registry {
         alias: String,
     ) -> Result<Option<LedgerFault>, RegistryError> {
         let standing = self.standing(model, &alias).await?.unwrap_or_default();
+        let head = ledger.head.as_ref().map_or(0, |(head, _)| *head);
+        if standing.entry.is_some_and(|entry| entry > head) {
+            return Ok(Some(LedgerFault::Missing(head + 1)));
+        }
         let named = |version: Option<u64>, entry: Option<u64>| {
             let entry = entry.map_or("no entry".to_owned(), |entry| format!("entry {entry}"));
             match version {
@@ -316,9 +379,7 @@ impl Registry {
             return Ok(Some(LedgerFault::Alias { alias, found, expected }));
         }
         let Some(last) = last else { return Ok(None) };
-        if let Some(sha256) = &standing.entry_sha256
-            && *sha256 != sha256_hex(&last.to_sealed_json())
-        {
+        if standing.entry_sha256 != ledger.digests.get(&last.entry).cloned() {
             let reason = format!("the alias `{alias}` was written after another one");
             return Ok(Some(LedgerFault::Changed { entry: last.entry, reason }));
         }
@@ -337,7 +398,8 @@ fn file_name(number: u64) -> String {
 
 fn number_of(name: &str) -> Option<u64> {
     let number = name.strip_suffix(".json")?.parse().ok()?;
-    (file_name(number) == name).then_some(number)
+    // The last number of all has none behind it.
+    (file_name(number) == name && number < u64::MAX).then_some(number)
 }
 
 fn ledger_path(model: &ModelName) -> Path {

@@ -136,7 +136,8 @@ impl Registry {
         let refused =
             |refusal| RegistryError::Refused { model: model.to_string(), version, refusal };
         let path = file_path(model, version, MANIFEST);
-        let Some((_, bytes)) = self.read(&path).await? else {
+        let too_large = |found| refused(Refusal::TooLarge { found, limit: self.max_bytes });
+        let Some((n_bytes, bytes)) = self.read(&path).await? else {
             let known = self.versions(model).await?;
             return Err(if known.is_empty() {
                 RegistryError::UnknownModel(model.to_string(), self.location().to_owned())
@@ -144,8 +145,16 @@ impl Registry {
                 RegistryError::UnknownVersion { model: model.to_string(), version, known }
             });
         };
+        if n_bytes > self.max_bytes {
+            return Err(too_large(n_bytes));
+        }
         if let Some(keys) = &self.trusted {
             let signature = self.read(&file_path(model, version, SIGNATURE)).await?;
+            if let Some((n_bytes, _)) = signature
+                && n_bytes > self.max_bytes
+            {
+                return Err(too_large(n_bytes));
+            }
             let signature = signature.as_ref().map(|(_, bytes)| &bytes[..]);
             signing::check(keys, &bytes, signature).map_err(refused)?;
         }
@@ -170,7 +179,7 @@ impl Registry {
         let file = name.to_owned();
         let found = match self.store.get(&path).await {
             Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => {
+            Err(error) if self.is_absent(&error) => {
                 return Err(Fault::Refused(Refusal::MissingFile(file)));
             }
             Err(source) => return Err(Fault::Store(self.failed("reading", &path, source))),
@@ -190,14 +199,18 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// A file's length and content; none where it is not there.
+    /// A file's length and content, empty where it takes more than is allowed; none where it is not there.
     async fn read(&self, path: &Path) -> Result<Option<(u64, Bytes)>, RegistryError> {
         let found = match self.store.get(path).await {
             Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) if self.is_absent(&error) => return Ok(None),
             Err(source) => return Err(self.failed("reading", path, source)),
         };
+        let n_bytes = found.meta.size;
+        if n_bytes > self.max_bytes {
+            return Ok(Some((n_bytes, Bytes::new())));
+        }
         let bytes = found.bytes().await.map_err(|source| self.failed("reading", path, source))?;
-        Ok(Some((bytes.len() as u64, bytes)))
+        Ok(Some((n_bytes, bytes)))
     }
 }

@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-use object_store::{PutMode, PutPayload};
+use object_store::{PutMode, UpdateVersion};
 
 use crate::alias::{Read, alias_path};
 use crate::ledger::{Action, Entry, GateRecord, Ledger, entry_path};
@@ -91,9 +91,13 @@ impl Registry {
         wanted: &Move,
         stamp: Stamp<'_>,
     ) -> Result<Entry, RegistryError> {
+        alias_path(model, &wanted.alias)?;
         let _lock = self.lock(model).await?;
         loop {
-            let ledger = self.ledger(model).await?;
+            // The alias before the ledger: the entry that it names was there before it.
+            let seen = self.read_alias(model, &wanted.alias).await?;
+            let seen = seen.and_then(|read| read.standing.ok());
+            let ledger = self.ledger(model).await?.behind(seen.as_ref());
             if let Some(fault) = &ledger.fault {
                 tracing::warn!(%model, %fault, "the ledger is broken; what follows is hashed onto it as it is");
             }
@@ -108,7 +112,8 @@ impl Registry {
             let entry = entry_of(wanted, &standing, to_sha256, &ledger, stamp);
             if self.append(model, &entry).await? {
                 if entry.is_move() {
-                    self.project(model, &entry).await?;
+                    let sha256 = sha256_hex(&entry.to_sealed_json());
+                    self.project(model, &entry, sha256).await?;
                 }
                 return Ok(entry);
             }
@@ -130,7 +135,8 @@ impl Registry {
         {
             return Ok(identity);
         }
-        let known = self.versions(model).await?;
+        let mut known = self.versions(model).await?;
+        known.retain(|&version| !ledger.is_pruned(version));
         Err(RegistryError::UnknownVersion { model: model.to_string(), version, known })
     }
 
@@ -157,66 +163,104 @@ impl Registry {
         alias: &str,
         ledger: &Ledger,
     ) -> Result<Standing, RegistryError> {
-        let standing = match self.standing(model, alias).await {
-            Ok(standing) => standing,
-            Err(error @ RegistryError::UnreadableAlias { .. }) => {
-                // To replace it is the repair.
-                tracing::warn!(%model, alias, %error, "the alias is taken for none");
-                return Ok(Standing::default());
+        loop {
+            let read = self.read_alias(model, alias).await?;
+            let last = ledger.last_move(alias);
+            let (standing, version) = match read {
+                Some(Read { standing: Ok(standing), version }) => (Some(standing), Some(version)),
+                Some(Read { standing: Err(error), version }) => {
+                    // To replace it is the repair.
+                    tracing::warn!(%model, alias, %error, "the alias is taken for none");
+                    (None, Some(version))
+                }
+                None => (None, None),
+            };
+            match (standing, last) {
+                (Some(standing), _) if standing.entry.is_none() => {
+                    self.adopt(model, alias, standing, version, ledger).await?;
+                }
+                (Some(standing), Some(last)) if standing.entry >= Some(last.entry) => {
+                    return Ok(standing);
+                }
+                (_, Some(last)) => {
+                    let entry = last.entry;
+                    tracing::warn!(%model, alias, entry, "finishing a move that died half-way");
+                    self.project(model, last, ledger.sha256_of(entry)).await?;
+                }
+                (standing, None) => return Ok(standing.unwrap_or_default()),
             }
-            Err(error) => return Err(error),
-        };
-        let Some(last) = ledger.last_move(alias) else { return Ok(standing.unwrap_or_default()) };
-        let is_behind = match &standing {
-            None => true,
-            // What was written by hand stays until the next move.
-            Some(standing) => standing.entry.is_some_and(|entry| entry < last.entry),
-        };
-        if is_behind {
-            tracing::warn!(%model, alias, entry = last.entry, "finishing a move that died half-way");
-            self.project(model, last).await?;
-            return Ok(self.standing(model, alias).await?.unwrap_or_default());
         }
-        Ok(standing.unwrap_or_default())
+    }
+
+    /// Notes in an alias that was written by hand which entry was the last one then.
+    ///
+    /// It stands until the next move, and from then on is behind that: without the note, nobody could tell whether
+    /// the hand came before the move or after it.
+    async fn adopt(
+        &self,
+        model: &ModelName,
+        alias: &str,
+        standing: Standing,
+        version: Option<UpdateVersion>,
+        ledger: &Ledger,
+    ) -> Result<(), RegistryError> {
+        let entry = ledger.last_move(alias).map_or(0, |last| last.entry);
+        let entry_sha256 = (entry > 0).then(|| ledger.sha256_of(entry));
+        let standing = Standing { entry: Some(entry), entry_sha256, ..standing };
+        self.put_alias(model, alias, &standing, version).await.map(drop)
     }
 
     /// Writes the alias as an entry says, unless a later one has been faster.
-    async fn project(&self, model: &ModelName, entry: &Entry) -> Result<(), RegistryError> {
-        let path = alias_path(model, &entry.alias);
+    async fn project(
+        &self,
+        model: &ModelName,
+        entry: &Entry,
+        entry_sha256: String,
+    ) -> Result<(), RegistryError> {
         let standing = Standing {
             version: entry.to,
             entry: Some(entry.entry),
-            entry_sha256: Some(sha256_hex(&entry.to_sealed_json())),
+            entry_sha256: Some(entry_sha256),
             trial: entry.trial,
         };
-        let json = serde_json::to_vec(&standing).expect("an alias is JSON");
         loop {
-            let present = match self.read_alias(model, &entry.alias).await {
-                Ok(present) => present,
-                Err(RegistryError::UnreadableAlias { .. }) => None,
-                Err(error) => return Err(error),
-            };
-            if let Some(later) = present.as_ref().and_then(|present| present.standing.entry)
-                && later > entry.entry
-                && self.exists(&entry_path(model, later)).await?
+            let present = self.read_alias(model, &entry.alias).await?;
+            if let Some(Read { standing: Ok(Standing { entry: Some(later), .. }), .. }) = &present
+                && *later > entry.entry
+                && self.exists(&entry_path(model, *later)).await?
             {
                 return Ok(());
             }
-            let mode = match present {
-                // A folder has no conditional put; its lock is held instead.
-                _ if self.folder().is_some() => PutMode::Overwrite,
-                Some(Read { version, .. }) => PutMode::Update(version),
-                None if self.exists(&path).await? => PutMode::Overwrite, // unreadable
-                None => PutMode::Create,
-            };
-            match self.store.put_opts(&path, PutPayload::from(json.clone()), mode.into()).await {
-                Ok(_) => return Ok(()),
-                Err(
-                    object_store::Error::AlreadyExists { .. }
-                    | object_store::Error::Precondition { .. },
-                ) => {}
-                Err(source) => return Err(self.failed("writing", &path, source)),
+            let version = present.map(|present| present.version);
+            if self.put_alias(model, &entry.alias, &standing, version).await? {
+                return Ok(());
             }
+        }
+    }
+
+    /// Writes an alias over the one that was read; false where it is another one by now.
+    async fn put_alias(
+        &self,
+        model: &ModelName,
+        alias: &str,
+        standing: &Standing,
+        over: Option<UpdateVersion>,
+    ) -> Result<bool, RegistryError> {
+        let path = alias_path(model, alias)?;
+        let json = serde_json::to_vec(standing).expect("an alias is JSON");
+        let mode = match over {
+            // A folder has no conditional put; its lock is held instead.
+            _ if self.folder().is_some() => PutMode::Overwrite,
+            Some(version) => PutMode::Update(version),
+            None => PutMode::Create,
+        };
+        match self.store.put_opts(&path, json.into(), mode.into()).await {
+            Ok(_) => Ok(true),
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => Ok(false),
+            Err(source) => Err(self.failed("writing", &path, source)),
         }
     }
 }

@@ -21,12 +21,13 @@ impl Registry {
         let versions = self.versions(model).await?;
         let ledger = self.ledger(model).await?;
         let aliases = self.aliases(model).await?;
-        let mut kept: BTreeSet<u64> = versions.iter().rev().take(keep.max(1)).copied().collect();
+        // What was to go and is still there goes now: no alias may name it any more.
+        let newest = versions.iter().rev().filter(|&&version| !ledger.is_pruned(version));
+        let mut kept: BTreeSet<u64> = newest.take(keep.max(1)).copied().collect();
         kept.extend(aliases.iter().filter_map(|(_, standing)| standing.version));
         kept.extend(ledger.previous_champion());
-        // Where an alias is behind its ledger, both count.
-        kept.extend(aliases.iter().filter_map(|(alias, _)| ledger.last_move(alias)?.to));
-        kept.extend(ledger.last_move(CHAMPION).and_then(|last| last.to));
+        // Where an alias is behind its ledger, or not there yet, both count.
+        kept.extend(ledger.last_moves().into_values().filter_map(|last| last.to));
         Ok(versions.into_iter().filter(|version| !kept.contains(version)).collect())
     }
 
@@ -43,8 +44,10 @@ impl Registry {
     ) -> Result<Vec<u64>, RegistryError> {
         let _lock = self.lock(model).await?;
         loop {
+            let seen = self.aliases(model).await?.into_iter().map(|(_, standing)| standing);
+            let seen = seen.max_by_key(|standing| standing.entry);
             // The ledger before the aliases: a move in between takes the number of this entry.
-            let ledger = self.ledger(model).await?;
+            let ledger = self.ledger(model).await?.behind(seen.as_ref());
             let pruned = self.prunable(model, keep).await?;
             if pruned.is_empty() {
                 return Ok(pruned);

@@ -150,14 +150,17 @@ impl Registry {
         }
     }
 
-    /// The number behind the highest that holds a file; a folder that stayed empty is free again.
+    /// The number behind the highest that holds a file, or of which the ledger tells; a folder that stayed empty is
+    /// free again.
     async fn next_free(&self, model: &ModelName) -> Result<u64, RegistryError> {
+        let mut highest = self.ledger(model).await?.highest_version();
         for version in self.numbers(model).await?.into_iter().rev() {
             if self.store.list(Some(&version_path(model, version))).next().await.is_some() {
-                return Ok(version + 1);
+                highest = highest.max(version);
+                break;
             }
         }
-        Ok(1)
+        Ok(highest + 1)
     }
 
     async fn write_all(

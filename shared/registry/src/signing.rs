@@ -20,11 +20,18 @@ const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signed {
-    algorithm: String,
+    algorithm: Algorithm,
     /// Which key: see [`TrustedKey::id`].
     key: String,
     /// 64 bytes as Base64.
     signature: String,
+}
+
+/// How a signature was made: one way only.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Algorithm {
+    Ed25519,
 }
 
 /// A private key that versions are signed with.
@@ -63,7 +70,8 @@ impl SigningKey {
     pub fn from_file(path: &Path) -> Result<Self, RegistryError> {
         let refuse = refusal(path, "PRIVATE KEY");
         let pem = std::fs::read(path).map_err(|error| refuse(&error.to_string()))?;
-        let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| refuse(""))?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(&pem);
+        let der = der.map_err(|_| refuse(mistaken(&pem, "PUBLIC KEY")))?;
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der())
             .map(Self)
             .map_err(|_| refuse(""))
@@ -77,7 +85,7 @@ impl SigningKey {
     /// The content of `manifest.sig`.
     pub(crate) fn sign(&self, manifest: &[u8]) -> Vec<u8> {
         let signed = Signed {
-            algorithm: "ed25519".to_owned(),
+            algorithm: Algorithm::Ed25519,
             key: self.id(),
             signature: BASE64_STANDARD.encode(self.0.sign(manifest)),
         };
@@ -101,7 +109,8 @@ impl TrustedKey {
     pub fn from_file(path: &Path) -> Result<Self, RegistryError> {
         let refuse = refusal(path, "PUBLIC KEY");
         let pem = std::fs::read(path).map_err(|error| refuse(&error.to_string()))?;
-        let der = SubjectPublicKeyInfoDer::from_pem_slice(&pem).map_err(|_| refuse(""))?;
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(&pem);
+        let der = der.map_err(|_| refuse(mistaken(&pem, "PRIVATE KEY")))?;
         let public = der.as_ref().strip_prefix(&SPKI_PREFIX).ok_or_else(|| refuse(""))?;
         let public: [u8; 32] = public.try_into().map_err(|_| refuse(""))?;
         Ok(Self { id: id(&public), public })
@@ -131,6 +140,18 @@ pub(crate) fn check(
     UnparsedPublicKey::new(&ED25519, &key.public).verify(manifest, &bytes).map_err(|_| {
         Refusal::Signature(format!("it is not that of key {} over this manifest.json", key.id))
     })
+}
+
+/// What is wrong with a file that holds the other half of a key.
+fn mistaken(pem: &[u8], other: &str) -> &'static str {
+    let is_other = String::from_utf8_lossy(pem).contains(&format!("-----BEGIN {other}-----"));
+    match (is_other, other) {
+        (true, "PRIVATE KEY") => {
+            "it holds a private key; give the public one here, and keep the private one where versions are signed"
+        }
+        (true, _) => "it holds a public key; versions are signed with the private one",
+        _ => "",
+    }
 }
 
 fn refusal<'p>(path: &'p Path, label: &'p str) -> impl Fn(&str) -> RegistryError + 'p {

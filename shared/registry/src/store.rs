@@ -26,6 +26,8 @@ pub struct Registry {
     pub(crate) store: Arc<dyn ObjectStore>,
     location: String,
     is_folder: bool,
+    /// The bucket, where it is one.
+    bucket: Option<s3::Bucket>,
     /// Whose signature a version needs; none where it needs none.
     pub(crate) trusted: Option<Arc<[TrustedKey]>>,
     /// What the files of a version may take together, in bytes.
@@ -45,19 +47,32 @@ impl Registry {
     ///
     /// Where the location is no folder, or a URL of a kind that is not known, or settings are missing.
     pub fn open(location: &str) -> Result<Self, RegistryError> {
+        Self::open_with(location, &s3::variables())
+    }
+
+    /// As [`Registry::open`], with these `AWS_…` variables instead of those of the process.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::open`].
+    pub fn open_with(
+        location: &str,
+        variables: &[(String, String)],
+    ) -> Result<Self, RegistryError> {
         let refuse = |reason: &str| RegistryError::Location {
             location: location.to_owned(),
             reason: reason.to_owned(),
         };
         if let Some(rest) = location.strip_prefix("s3://") {
-            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-            if bucket.is_empty() {
+            let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            if name.is_empty() {
                 return Err(refuse("it names no bucket; write it as s3://bucket/prefix"));
             }
-            let builder = s3::builder(bucket, &s3::variables()).map_err(|error| refuse(&error))?;
+            let builder = s3::builder(name, variables).map_err(|error| refuse(&error))?;
             let store = builder.build().map_err(|error| refuse(&error.to_string()))?;
             let prefix = Path::parse(prefix).map_err(|error| refuse(&error.to_string()))?;
-            return Ok(Self::over(Arc::new(PrefixStore::new(store, prefix)), location));
+            let registry = Self::over(Arc::new(PrefixStore::new(store, prefix)), location);
+            return Ok(Self { bucket: Some(s3::Bucket::new(name, variables)), ..registry });
         }
         if location.contains("://") {
             return Err(refuse("only folders and s3:// are known"));
@@ -90,13 +105,13 @@ impl Registry {
     /// A registry over any object store; `location` is what messages call it.
     pub fn over(store: Arc<dyn ObjectStore>, location: &str) -> Self {
         let location = location.to_owned();
-        Self { store, location, is_folder: false, trusted: None, max_bytes: u64::MAX }
+        Self { store, location, is_folder: false, bucket: None, trusted: None, max_bytes: u64::MAX }
     }
 
     /// Refuses versions that none of these keys has signed. Without a key: every version.
     #[must_use]
     pub fn trusting(self, keys: Vec<TrustedKey>) -> Self {
-        Self { trusted: Some(keys.into()), ..self }
+        Self { trusted: (!keys.is_empty()).then(|| keys.into()), ..self }
     }
 
     /// Refuses versions whose files take more than this together, before they are read.
@@ -153,7 +168,8 @@ impl Registry {
         let folders = self.folders(&versions_path(model)).await?;
         let number = |name: &String| {
             // Only as it would be written: `01` is nobody's.
-            name.parse::<u64>().ok().filter(|number| number.to_string() == *name)
+            let number = name.parse::<u64>().ok().filter(|number| number.to_string() == *name);
+            number.filter(|&number| number < u64::MAX) // the last number of all has none behind it
         };
         let mut numbers: Vec<u64> = folders.iter().filter_map(number).collect();
         numbers.sort_unstable();
@@ -163,7 +179,7 @@ impl Registry {
     pub(crate) async fn exists(&self, path: &Path) -> Result<bool, RegistryError> {
         match self.store.head(path).await {
             Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) if self.is_absent(&error) => Ok(false),
             Err(source) => Err(self.failed("looking for", path, source)),
         }
     }
@@ -175,14 +191,21 @@ impl Registry {
         source: object_store::Error,
     ) -> RegistryError {
         let doing = format!("{verb} {path} in registry {}", self.location);
-        RegistryError::Store { doing, source }
+        let advice = self.bucket.as_ref().and_then(|bucket| bucket.advice(&source));
+        RegistryError::Store { doing, advice, source: s3::without_body(source) }
+    }
+
+    /// Whether an error says that there is no such file, and not that there is no such bucket.
+    pub(crate) fn is_absent(&self, error: &object_store::Error) -> bool {
+        matches!(error, object_store::Error::NotFound { .. })
+            && s3::code(error).as_deref() != Some("NoSuchBucket")
     }
 
     /// Whether a file holds exactly these bytes.
     pub(crate) async fn holds(&self, path: &Path, bytes: &[u8]) -> Result<bool, RegistryError> {
         let found = match self.store.get(path).await {
             Ok(found) => found.bytes().await,
-            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) if self.is_absent(&error) => return Ok(false),
             Err(error) => Err(error),
         };
         found.map(|found| found == bytes).map_err(|source| self.failed("reading", path, source))
@@ -192,7 +215,7 @@ impl Registry {
     pub(crate) async fn file_names(&self, folder: &Path) -> Result<Vec<String>, RegistryError> {
         let listed = self.store.list_with_delimiter(Some(folder)).await;
         let listed = match listed {
-            Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
+            Err(error) if self.is_absent(&error) => return Ok(Vec::new()),
             other => other.map_err(|source| self.failed("listing", folder, source))?,
         };
         let names = listed.objects.iter().filter_map(|file| file.location.filename());
@@ -202,7 +225,7 @@ impl Registry {
     async fn folders(&self, under: &Path) -> Result<Vec<String>, RegistryError> {
         let listed = self.store.list_with_delimiter(Some(under)).await;
         let listed = match listed {
-            Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
+            Err(error) if self.is_absent(&error) => return Ok(Vec::new()),
             other => other.map_err(|source| self.failed("listing", under, source))?,
         };
         let names = listed.common_prefixes.iter().filter_map(|path| path.filename());
@@ -216,4 +239,22 @@ pub(crate) fn versions_path(model: &ModelName) -> Path {
 
 pub(crate) fn file_path(model: &ModelName, version: u64, file: &str) -> Path {
     Path::from_iter([model.as_str(), "versions", &version.to_string(), file])
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_absent_only_where_its_bucket_is_there() {
+        let registry = Registry::over(Arc::new(InMemory::new()), "memory");
+        // As S3 answers a GET; lists and HEADs come otherwise.
+        for (code, is_absent) in [("NoSuchKey", true), ("NoSuchBucket", false)] {
+            let source = format!("404 Not Found: <Error><Code>{code}</Code></Error>").into();
+            let error = object_store::Error::NotFound { path: "a".to_owned(), source };
+            assert_eq!(registry.is_absent(&error), is_absent, "{code}");
+        }
+    }
 }

@@ -2,43 +2,20 @@
 
 use std::process::Command;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
-use s3s_fs::FileSystem;
+use testkit::S3Server;
 
 use crate::helpers::Place;
 use crate::server::{Server, answer};
 use crate::{GZIP, GZIP_SHA256, fit, fitted, refused, stderr};
 
 const KEYS: [(&str, &str); 2] =
-    [("AWS_ACCESS_KEY_ID", "canopy"), ("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")];
+    [("AWS_ACCESS_KEY_ID", S3Server::ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", S3Server::SECRET_KEY)];
 
-/// A server that has the object `folder/rents.csv.gz` in the bucket `tables`; its URL.
-fn store(place: &Place) -> String {
-    let folder = place.path("store");
-    std::fs::create_dir_all(folder.join("tables/folder")).expect("a bucket");
-    std::fs::write(folder.join("tables/folder/rents.csv.gz"), GZIP).expect("an object");
-    let mut service = S3ServiceBuilder::new(FileSystem::new(folder).expect("a store"));
-    service.set_auth(SimpleAuth::from_single(KEYS[0].1, KEYS[1].1));
-    let service = service.build();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    listener.set_nonblocking(true).expect("a listener of tokio");
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            loop {
-                let (stream, _) = listener.accept().await.expect("a connection");
-                let connection =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
-                tokio::spawn(async move { drop(connection.await) });
-            }
-        });
-    });
-    format!("http://{address}")
+/// A server that has the object `folder/rents.csv.gz` in the bucket `tables`.
+fn store() -> S3Server {
+    let server = S3Server::start("tables");
+    std::fs::write(server.object("folder/rents.csv.gz"), GZIP).expect("an object");
+    server
 }
 
 fn fit_from(place: &Place, endpoint: &str, url: &str) -> Command {
@@ -52,7 +29,8 @@ const TABLE: &str = "s3://tables/folder/rents.csv.gz";
 #[test]
 fn reads_an_object_and_records_the_hash_of_the_file() {
     let place = Place::new();
-    let endpoint = store(&place);
+    let server = store();
+    let endpoint = server.endpoint();
     let mut fit = fit_from(&place, &endpoint, TABLE);
     fit.args(["--log", "trace"]);
     let (summary, output) = fitted(fit);
@@ -72,7 +50,8 @@ type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], &'c str);
 #[test]
 fn tells_what_is_missing_or_wrong() {
     let place = Place::new();
-    let endpoint = store(&place);
+    let server = store();
+    let endpoint = server.endpoint();
     let cases: [Case<'_>; 7] = [
         (
             "s3://tables/folder/none.csv",
@@ -109,7 +88,8 @@ fn tells_what_is_missing_or_wrong() {
 #[test]
 fn without_credentials_it_says_which_there_may_be() {
     let place = Place::new();
-    let endpoint = store(&place);
+    let server = store();
+    let endpoint = server.endpoint();
     let mut fit = fit(&place, TABLE);
     // Nobody listens there, as outside of AWS.
     fit.env("AWS_ENDPOINT_URL", endpoint).env("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9");

@@ -1,77 +1,14 @@
-//! Versions get numbers, appear whole, and the first becomes the champion.
+//! What publishing leaves in a folder; what holds on every store is in `stores.rs`.
 
-use std::sync::Arc;
-
-use object_store::memory::InMemory;
-use registry::{Action, CHAMPION, ModelName, Move, Published, Registry, RegistryError, Stamp};
-use schema::Rows;
+use registry::{Published, Registry, RegistryError, Stamp};
 use testkit::{TESTS, TempRegistry, draft};
 use tokio_util::sync::CancellationToken;
 
-fn diamonds() -> ModelName {
-    "diamonds".parse().expect("a valid name")
-}
+use crate::place::diamonds;
 
 async fn publish(registry: &Registry, base: f64) -> Published {
     let never = CancellationToken::new();
     registry.publish(draft("diamonds", base), TESTS, None, &never).await.expect("published")
-}
-
-/// What every store must do.
-async fn keeps_its_promises(registry: &Registry) {
-    let model = diamonds();
-    assert_eq!(registry.versions(&model).await.expect("listed"), [0; 0]);
-    assert_eq!(registry.alias(&model, CHAMPION).await.expect("looked up"), None);
-
-    assert_eq!(publish(registry, 100.0).await, Published { version: 1, is_champion: true });
-    assert_eq!(publish(registry, 200.0).await, Published { version: 2, is_champion: false });
-    assert_eq!(registry.versions(&model).await.expect("listed"), [1, 2]);
-    assert_eq!(registry.models().await.expect("listed"), std::slice::from_ref(&model));
-    assert_eq!(registry.alias(&model, CHAMPION).await.expect("looked up"), Some(1));
-
-    let promote = |version| Move::new(Action::Promoted, CHAMPION, Some(version));
-    registry.move_alias(&model, &promote(2), TESTS).await.expect("moved");
-    assert_eq!(registry.alias(&model, CHAMPION).await.expect("looked up"), Some(2));
-    let unknown = registry.move_alias(&model, &promote(7), TESTS).await;
-    let unknown = unknown.expect_err("no version 7");
-    assert_eq!(unknown.to_string(), "model `diamonds` has no version 7; it has 1, 2");
-
-    let version = registry.load(&model, 2).await.expect("loaded");
-    let row = Rows::new(3, vec![0.5, 0.0, 1.0]);
-    assert_eq!(version.pipeline.predict(&row), [200.0]);
-    assert_eq!(version.manifest.version, 2);
-}
-
-#[tokio::test]
-async fn a_folder_keeps_its_promises() {
-    keeps_its_promises(&TempRegistry::new().registry).await;
-}
-
-#[tokio::test]
-async fn memory_keeps_its_promises() {
-    keeps_its_promises(&Registry::over(Arc::new(InMemory::new()), "memory")).await;
-}
-
-#[tokio::test]
-async fn publishers_at_the_same_time_get_numbers_of_their_own() {
-    let temp = TempRegistry::new();
-    let publishers: Vec<_> = (0..8)
-        .map(|i| {
-            let registry = temp.registry.clone();
-            tokio::spawn(async move { publish(&registry, f64::from(i + 1)).await })
-        })
-        .collect();
-    let mut published = Vec::new();
-    for publisher in publishers {
-        published.push(publisher.await.expect("no panic"));
-    }
-    published.sort_by_key(|published| published.version);
-    let versions: Vec<_> = published.iter().map(|published| published.version).collect();
-    assert_eq!(versions, [1, 2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!(published.iter().filter(|published| published.is_champion).count(), 1);
-    for version in versions {
-        temp.registry.load(&diamonds(), version).await.expect("each is whole");
-    }
 }
 
 #[tokio::test]
