@@ -36,7 +36,7 @@ pub(crate) fn locate(location: &str, context: &Context<'_>) -> anyhow::Result<Lo
     let origin = match address {
         Address::Web(url) => Origin::Web(web::Page::new(url, &limits)?),
         Address::Bucket { bucket, key } => {
-            Origin::Bucket(bucket::Object::new(bucket, &key, &bucket::variables(), &limits)?)
+            Origin::Bucket(bucket::Object::new(bucket, &key, &registry::s3::variables(), &limits)?)
         }
     };
     let fetched = context.wait(async {

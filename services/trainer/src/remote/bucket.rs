@@ -3,9 +3,11 @@
 use std::error::Error;
 
 use futures::{StreamExt, TryStreamExt};
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey as Key};
+use object_store::aws::{AmazonS3, AmazonS3ConfigKey as Key};
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStoreExt, RetryConfig};
+
+use registry::s3;
 
 use super::address::without_secrets;
 use super::download::{Body, Limits};
@@ -27,15 +29,6 @@ pub(super) struct Object {
     has_role: bool,
 }
 
-/// The `AWS_…` variables that are set. An empty one counts as none.
-pub(super) fn variables() -> Vec<(String, String)> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    let variables = std::env::vars_os().filter_map(text);
-    variables.filter(|(name, value)| name.starts_with("AWS_") && !value.trim().is_empty()).collect()
-}
-
 impl Object {
     /// Reads the settings; nothing is asked for yet.
     pub(super) fn new(
@@ -47,30 +40,16 @@ impl Object {
         let value = |wanted: &str| {
             variables.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
         };
-        let endpoint = value("AWS_ENDPOINT_URL_S3").or_else(|| value("AWS_ENDPOINT_URL"));
-        let region = value("AWS_REGION").or_else(|| value("AWS_DEFAULT_REGION"));
-        anyhow::ensure!(
-            endpoint.is_some() || region.is_some(),
-            "no region is set; set AWS_REGION to that of the bucket `{bucket}`, such as eu-central-1, or \
-             AWS_ENDPOINT_URL for a store outside of AWS"
-        );
+        let endpoint = s3::endpoint(variables);
+        let builder = s3::builder(&bucket, variables).map_err(anyhow::Error::msg)?;
         let key = Path::parse(key)
             .map_err(|error| anyhow::anyhow!("the key of the object cannot be used: {error}"))?;
-        // Encrypted but where the endpoint itself says otherwise; a download may take as long as bytes come.
+        // A download may take as long as bytes come.
         let options = ClientOptions::new()
             .with_allow_http(endpoint.as_ref().is_some_and(|url| url.starts_with("http://")))
             .with_connect_timeout(limits.connect)
             .with_read_timeout(limits.idle)
             .with_timeout_disabled();
-        let mut builder = AmazonS3Builder::new();
-        for (name, value) in variables {
-            if let Ok(key) = name.to_ascii_lowercase().parse::<Key>() {
-                builder = builder.with_config(key, value.trim());
-            }
-        }
-        if let Some(region) = region {
-            builder = builder.with_region(region.trim());
-        }
         let has_role = value("AWS_WEB_IDENTITY_TOKEN_FILE").is_some()
             || value("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_some()
             || value("AWS_CONTAINER_CREDENTIALS_FULL_URI").is_some();
@@ -78,7 +57,6 @@ impl Object {
         // Tries are counted in one place, `download.rs`.
         let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let store = builder
-            .with_bucket_name(&bucket)
             .with_client_options(options)
             .with_retry(retry)
             .build()
