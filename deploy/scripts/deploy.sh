@@ -91,7 +91,7 @@ next_steps() {
         url=http://127.0.0.1:8000
     fi
     model=$(kn get configmap inference -o jsonpath='{.data.CANOPY_MODEL}' 2>/dev/null) || true
-    if [ "$model" = diamonds ]; then
+    if [ "${model%%,*}" = diamonds ]; then
         say "  curl $url/predict -H @<($key) \\"
         say "      -H 'Content-Type: application/json' -d @examples/requests/diamond.json"
     else

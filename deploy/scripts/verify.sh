@@ -101,6 +101,7 @@ check_prediction() {
     local model request status
     forward service/inference 8000 || fail "no port-forward to Service inference: $(reason)"
     model=$(kn get configmap inference -o jsonpath='{.data.CANOPY_MODEL}')
+    model=${model%%,*} # the default model: /predict is its
     request=${REQUEST:-}
     if [ -z "$request" ] && [ "$model" = diamonds ]; then request=$root/examples/requests/diamond.json; fi
     if [ -z "$request" ]; then echo '{"features":{}}' >"$work/request"; fi

@@ -1,9 +1,9 @@
-//! The version that answers, with everything that is made once when it is loaded.
+//! A verified version, with everything that is made once when it is loaded.
 
 use bytes::Bytes;
 use model::Pipeline;
 use registry::{Manifest, ModelVersion};
-use schema::{Signature, UnknownFeatures};
+use schema::{ReadOptions, Request, RequestError, Signature, UnknownFeatures};
 use serde_json::json;
 
 use crate::metrics::{ModelSeries, Series};
@@ -24,8 +24,17 @@ pub(crate) struct ActiveModel {
     pub(crate) series: ModelSeries,
     /// The body of `GET /model`.
     pub(crate) description: Bytes,
-    /// The body of `GET /openapi.json`.
+    /// The body of `GET /openapi.json`, for the default model.
     pub(crate) openapi: Bytes,
+    /// The body of `GET /models/{model}/openapi.json`.
+    pub(crate) openapi_named: Bytes,
+}
+
+/// How the rows of a body are written, a form's CSV taken out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyFormat {
+    Json,
+    Csv,
 }
 
 impl ActiveModel {
@@ -41,6 +50,13 @@ impl ActiveModel {
             series: series.of_model(&manifest),
             description: description(&manifest).into(),
             openapi: openapi::document(Some(&manifest), unknown_features).to_string().into(),
+            openapi_named: openapi::document_named(
+                &manifest.model,
+                Some(&manifest),
+                unknown_features,
+            )
+            .to_string()
+            .into(),
             manifest,
             pipeline,
         }
@@ -48,6 +64,19 @@ impl ActiveModel {
 
     pub(crate) fn signature(&self) -> &Signature {
         &self.manifest.signature
+    }
+
+    /// Reads rows by this version's own signature.
+    pub(crate) fn read(
+        &self,
+        body: &[u8],
+        format: BodyFormat,
+        options: ReadOptions,
+    ) -> Result<Request, RequestError> {
+        match format {
+            BodyFormat::Json => self.signature().read_json(body, options),
+            BodyFormat::Csv => self.signature().read_csv(body, options),
+        }
     }
 
     pub(crate) fn version(&self) -> u64 {

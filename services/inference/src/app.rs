@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use anyhow::{Context, bail};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
@@ -20,14 +20,17 @@ use service_kit::shed::{Shed, TimeLimit};
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
-use crate::active_model::ActiveModel;
+use crate::challenger_series;
+use crate::comparison::Comparison;
 use crate::config::Config;
 use crate::error;
-use crate::metrics::Series;
-use crate::routes::{docs, model, openapi, predict};
+use crate::ready_board::ReadyBoard;
+use crate::registry_look::RegistrySource;
+use crate::routes::{docs, model, models, openapi, predict};
+use crate::served_model::{Models, ServedModel};
 
 /// Every route, as the label `route` has it.
-const ROUTES: [&str; 10] = [
+const ROUTES: [&str; 14] = [
     "/",
     "/health",
     "/ready",
@@ -35,6 +38,10 @@ const ROUTES: [&str; 10] = [
     "/predict",
     "/model",
     "/openapi.json",
+    "/models",
+    "/models/{model}",
+    "/models/{model}/predict",
+    "/models/{model}/openapi.json",
     "/docs",
     "/docs/docs.css",
     "/docs/docs.js",
@@ -43,12 +50,17 @@ const ROUTES: [&str; 10] = [
 /// What the server holds.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) config: Config,
-    /// The version that answers; none before the first is verified.
-    pub(crate) active_model: ArcSwapOption<ActiveModel>,
+    pub(crate) config: Arc<Config>,
+    /// What it answers for.
+    pub(crate) models: Models,
     pub(crate) readiness: Readiness,
     pub(crate) exporter: Exporter,
-    pub(crate) series: Series,
+    /// Where versions come from.
+    pub(crate) source: Arc<RegistrySource>,
+    /// Whoever has it loads a version: one at a time over all models.
+    pub(crate) load_turn: Arc<Semaphore>,
+    /// Where challengers are compared; none where there is never one.
+    pub(crate) comparison: Option<Comparison>,
     /// What bodies that are being read and answered may take together.
     pub(crate) body_budget: BodyBudget,
     /// Turns at computing large requests: as many as there are cores, so that small ones find one free.
@@ -56,18 +68,35 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(config: Config) -> Self {
-        let exporter = Exporter::new();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            series: Series::new(&exporter, &config.source.model),
-            body_budget: BodyBudget::new(bytes(config.requests.max_body_memory), &exporter),
-            active_model: ArcSwapOption::empty(),
-            readiness: Readiness::new(),
-            exporter,
-            batch_turns: Arc::new(Semaphore::new(cores)),
-            config,
+    /// Makes what the settings ask for.
+    ///
+    /// # Errors
+    ///
+    /// Where a model is named twice, a trusted key cannot be used, or the system gives no thread.
+    pub(crate) fn new(config: Config) -> anyhow::Result<Self> {
+        let names = &config.source.model;
+        if let Some((_, twice)) =
+            names.iter().enumerate().find(|(idx, name)| names[..*idx].contains(name))
+        {
+            bail!("the model `{twice}` is named twice; give each --model once");
         }
+        let exporter = Exporter::with_buckets(&challenger_series::BUCKETS);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let readiness = Readiness::new();
+        let board = Arc::new(ReadyBoard::new(readiness.clone(), names));
+        let served = |name| Arc::new(ServedModel::new(name, &config, &exporter, &board));
+        let comparison = config.challenger.challenger.mode().map(|_| Comparison::start());
+        Ok(Self {
+            models: Models::new(names.iter().map(served).collect()),
+            body_budget: BodyBudget::new(bytes(config.requests.max_body_memory), &exporter),
+            source: Arc::new(RegistrySource::new(&config.source)?),
+            load_turn: Arc::new(Semaphore::new(1)),
+            comparison: comparison.transpose().context("starting the comparison thread")?,
+            batch_turns: Arc::new(Semaphore::new(cores)),
+            readiness,
+            exporter,
+            config: Arc::new(config),
+        })
     }
 }
 
@@ -91,9 +120,12 @@ pub(crate) fn router(app: &AppState, authenticator: Arc<Authenticator>) -> Route
     // A key first; then, for predictions, a place and a time limit.
     let behind_key = Router::new()
         .route("/predict", post(predict::predict))
+        .route("/models/{model}/predict", post(predict::predict_named))
         .layer(TimeLimit::new(requests.request_timeout).layer())
         .layer(Shed::new(requests.max_in_flight, &app.exporter).layer())
         .route("/model", get(model::model))
+        .route("/models", get(models::models))
+        .route("/models/{model}", get(model::model_named))
         .layer(guard.layer())
         // `predict` reads bodies itself, up to --max-body.
         .layer(DefaultBodyLimit::disable());
@@ -102,6 +134,7 @@ pub(crate) fn router(app: &AppState, authenticator: Arc<Authenticator>) -> Route
         .merge(behind_key)
         .route("/", get(docs::here))
         .route("/openapi.json", get(openapi::openapi))
+        .route("/models/{model}/openapi.json", get(openapi::openapi_named))
         .route("/docs", get(docs::page))
         .route("/docs/docs.css", get(docs::style))
         .route("/docs/docs.js", get(docs::script))

@@ -1,6 +1,10 @@
 //! Every setting of the server, with default and unit. Each is a flag and an environment variable.
 
+mod challenger;
+mod parse;
+
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -12,13 +16,20 @@ use service_kit::auth::AuthArgs;
 use service_kit::settings::without_empty_variables;
 use service_kit::telemetry::TelemetryArgs;
 
-/// Answers predictions from a model version over HTTP.
+pub(crate) use challenger::{ChallengerArgs, VetoArgs};
+pub(crate) use parse::Limit;
+use parse::{at_least_one, interval, size};
+
+/// Answers predictions from model versions over HTTP.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "canopy-inference", version, max_term_width = 100)]
 pub struct Config {
-    /// Which model, and where it is.
+    /// Which models, and where they are.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// How a challenger is tried.
+    #[command(flatten)]
+    pub challenger: ChallengerArgs,
     /// What callers may send.
     #[command(flatten)]
     pub requests: RequestArgs,
@@ -41,19 +52,32 @@ impl Config {
     }
 }
 
-/// Which model, and where it is.
+/// Which models, and where they are.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Model")]
 pub struct SourceArgs {
-    /// The model to serve: its `champion`
-    #[arg(long, env = "CANOPY_MODEL", value_name = "NAME")]
-    pub model: ModelName,
-    /// Where model versions are: a folder
-    #[arg(long, env = "CANOPY_REGISTRY", value_name = "FOLDER", default_value = "./models")]
+    /// A model to serve: its `champion`; give it again for each further model, or names with commas.
+    /// The first one is the default: /predict is its
+    #[arg(long, env = "CANOPY_MODEL", value_name = "NAME", value_delimiter = ',', required = true)]
+    pub model: Vec<ModelName>,
+    /// Where model versions are: a folder, or s3://bucket/prefix with settings from the AWS_… variables
+    #[arg(long, env = "CANOPY_REGISTRY", value_name = "LOCATION", default_value = "./models")]
     pub registry: String,
-    /// How often to look which version is champion
+    /// How often to look which version is champion, and which challenger
     #[arg(long, env = "CANOPY_REGISTRY_POLL_INTERVAL", value_name = "TIME", default_value = "5s", value_parser = interval)]
     pub registry_poll_interval: Duration,
+    /// What the files of a version may take together; a larger one is refused before it is read
+    #[arg(long, env = "CANOPY_MAX_MODEL_SIZE", value_name = "SIZE", default_value = "1GiB", value_parser = size)]
+    pub max_model_size: ByteSize,
+    /// A public key (PEM) that versions must be signed with, as `canopy-trainer keygen` makes it;
+    /// give it again, or paths with commas, to trust several while keys rotate. The files are read
+    /// again at each look at the registry. Without one, unsigned versions are served
+    #[arg(long, env = "CANOPY_TRUSTED_KEY", value_name = "FILE", value_delimiter = ',')]
+    pub trusted_key: Vec<PathBuf>,
+    /// Keep the latest 1000 JSON bodies that each champion answered in FOLDER/MODEL.jsonl, for
+    /// `canopy-trainer promote --replay`. The rows are kept in clear
+    #[arg(long, env = "CANOPY_REQUEST_SAMPLE", value_name = "FOLDER")]
+    pub request_sample: Option<PathBuf>,
 }
 
 /// What callers may send.
@@ -113,31 +137,6 @@ impl From<OnUnknown> for UnknownFeatures {
     }
 }
 
-/// A duration that is not zero, such as `5s` or `500ms`.
-fn interval(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be more than 0, such as 5s".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write it as 5s, 500ms or 1m30s")),
-    }
-}
-
-fn size(text: &str) -> Result<ByteSize, String> {
-    match text.parse::<ByteSize>() {
-        Ok(ByteSize(0)) => Err("it must be more than 0, such as 16MiB".to_owned()),
-        Ok(size) => Ok(size),
-        Err(error) => Err(format!("{error}; write it as 16MiB, 512KiB or 1GB")),
-    }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(0) => Err("it must be at least 1".to_owned()),
-        Ok(n) => Ok(n),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn takes_several_models_in_both_ways() {
+        let models = |arguments: &[&str]| {
+            let config = Config::parse_from([&["canopy-inference"], arguments].concat());
+            config.source.model.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(models(&["--model", "a", "--model", "b"]), ["a", "b"]);
+        assert_eq!(models(&["--model=a,b"]), ["a", "b"]);
+    }
+
+    #[test]
     fn refuses_settings_that_cannot_work() {
         let cases = [
             (["--registry-poll-interval", "0s"], "it must be more than 0"),
@@ -169,6 +178,10 @@ mod tests {
             (["--max-body", "big"], "write it as 16MiB"),
             (["--max-in-flight", "0"], "it must be at least 1"),
             (["--model", "../etc"], "cannot be a model's name"),
+            (["--max-model-size", "0"], "it must be more than 0"),
+            (["--canary-percent", "101"], "it must be 0 to 100"),
+            (["--veto-error-rate", "5"], "it must be 0% to 100%"),
+            (["--veto-min-requests", "1001"], "1001 is not in 1..=1000"),
         ];
         for (flag, message) in cases {
             let arguments = ["canopy-inference", "--model", "m"].into_iter().chain(flag);

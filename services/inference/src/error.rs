@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use registry::ModelName;
 use schema::RequestError;
 use service_kit::problem::Problem;
 
@@ -13,6 +14,9 @@ pub(crate) enum PredictError {
     /// Nothing has been loaded yet.
     #[error("no model version is loaded yet; /ready says what the server waits for")]
     NoModel,
+    /// A path that names none of the models served.
+    #[error("no model `{name}` is served here; there are {}", Names(known))]
+    UnknownModel { name: String, known: Vec<ModelName> },
     /// The body is not JSON or CSV, or does not fit the signature.
     #[error(transparent)]
     Request(#[from] RequestError),
@@ -33,6 +37,7 @@ pub(crate) enum PredictError {
 pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
     RequestError::CODES.into_iter().chain([
         "no_model",
+        "unknown_model",
         "invalid_multipart",
         "prediction_not_finite",
     ])
@@ -50,6 +55,9 @@ impl PredictError {
         match self {
             Self::NoModel => {
                 (StatusCode::SERVICE_UNAVAILABLE, "no_model", "No model version is loaded")
+            }
+            Self::UnknownModel { .. } => {
+                (StatusCode::NOT_FOUND, "unknown_model", "No model of this name is served")
             }
             Self::Request(error) if error.is_malformed() => {
                 (StatusCode::BAD_REQUEST, error.code(), "The body cannot be read")
@@ -79,10 +87,23 @@ impl From<PredictError> for Problem {
         match error {
             PredictError::Problem(problem) => problem,
             PredictError::NoModel => problem.retry_after(Duration::from_secs(1)),
+            PredictError::UnknownModel { known, .. } => {
+                let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+                problem.with("expected", known)
+            }
             PredictError::NotFinite(row) => problem.with("row", row),
             PredictError::InvalidMultipart(_) => problem,
             PredictError::Request(error) => describe(problem, &error),
         }
+    }
+}
+
+struct Names<'a>(&'a [ModelName]);
+
+impl std::fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|name| format!("`{name}`")).collect();
+        f.write_str(&names.join(", "))
     }
 }
 

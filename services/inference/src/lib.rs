@@ -1,14 +1,33 @@
 #![doc = include_str!("../README.md")]
 
-mod active_model;
-mod app;
 mod config;
 mod error;
-mod metrics;
-mod openapi;
-mod registry_watcher;
+
+mod app;
 mod routes;
 mod server;
+
+mod active_model;
+mod metrics;
+mod openapi;
+mod ready_board;
+mod request_sample;
+mod served_model;
+
+mod loader;
+mod patience;
+mod registry_look;
+mod registry_watcher;
+mod trusted_keys;
+
+mod canary;
+mod challenger;
+mod challenger_series;
+mod challenger_watcher;
+mod comparison;
+mod trial;
+mod veto;
+mod window;
 
 pub use config::Config;
 pub use server::Server;

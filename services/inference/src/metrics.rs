@@ -1,6 +1,7 @@
-//! The time series of the server: handles made once, at start or when a version is loaded.
+//! The time series of a model: handles made once, at start or when a version is loaded.
 //!
-//! Those of HTTP, of rejections and of the process are in `service_kit`.
+//! Those of a challenger are in `challenger_series.rs`; those of HTTP, of rejections and of the process in
+//! `service_kit`.
 
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
@@ -28,7 +29,7 @@ pub(crate) enum LoadOutcome {
     Failed,
 }
 
-/// The series of loading, and the maker of each version's own.
+/// The series of a model's loads, and the maker of each version's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
     exporter: Exporter,
@@ -48,7 +49,10 @@ impl Series {
                 INPUT_WARNINGS,
                 "Values answered with a warning: unseen categories, numbers out of range."
             );
-            describe_gauge!(MODEL_INFO, "1 for the version that answers, 0 for one that did.");
+            describe_gauge!(
+                MODEL_INFO,
+                "1 for the version that is champion, 0 for others that were loaded."
+            );
             describe_counter!(
                 MODEL_LOADS,
                 "Attempts to load a version: loaded, refused by a check, failed to read."
@@ -66,9 +70,13 @@ impl Series {
             Self {
                 exporter: exporter.clone(),
                 loads,
-                load_duration: histogram!(MODEL_LOAD_DURATION),
+                load_duration: histogram!(MODEL_LOAD_DURATION, "model" => model.to_string()),
             }
         })
+    }
+
+    pub(crate) fn exporter(&self) -> &Exporter {
+        &self.exporter
     }
 
     pub(crate) fn count_load(&self, outcome: LoadOutcome) {
@@ -136,7 +144,7 @@ impl ModelSeries {
         }
     }
 
-    /// Says whether this version answers.
+    /// Says whether this version is champion.
     pub(crate) fn set_active(&self, is_active: bool) {
         self.info.set(f64::from(u8::from(is_active)));
     }

@@ -1,190 +1,159 @@
-//! Follows the alias `champion`: loads what it names, beside serving, and swaps it in once it is proved.
+//! Follows the aliases of one model: loads what `champion` names, beside serving, and swaps it in once it is proved.
+//!
+//! What is done with `challenger` is in `challenger_watcher.rs`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use registry::{CHAMPION, ModelVersion, Registry, RegistryError};
-use serde_json::json;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::active_model::ActiveModel;
 use crate::app::App;
-use crate::metrics::LoadOutcome;
+use crate::challenger_watcher::ChallengerWatcher;
+use crate::loader::{Loaded, Loader};
+use crate::patience::{Complaint, chain};
+use crate::registry_look::{Look, RegistrySource};
+use crate::request_sample::RequestSample;
+use crate::served_model::ServedModel;
 
-/// A refused version is tried again after this long at first, then each time twice as long.
-const FIRST_RETRY: Duration = Duration::from_secs(10);
-/// And never less often than this.
-const LAST_RETRY: Duration = Duration::from_secs(300);
+/// A look that takes longer is complained of. It goes on all the same: a second one would hang as well.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
 
 /// Looks at the registry every poll interval until it is cancelled.
 pub(crate) struct RegistryWatcher {
-    app: Arc<App>,
-    /// The last complaint, so that it is logged once and not at every poll.
-    complaint: String,
-    refused: Option<Refused>,
-}
-
-/// A version that failed its checks: not to be tried again at every poll.
-struct Refused {
-    identity: String,
-    reason: String,
-    retry_at: Instant,
-    wait: Duration,
-}
-
-/// A version that is to be loaded.
-struct Candidate {
-    registry: Registry,
-    version: u64,
-    identity: String,
+    served: Arc<ServedModel>,
+    source: Arc<RegistrySource>,
+    loader: Loader,
+    challenger: ChallengerWatcher,
+    complaint: Complaint,
+    sample_complaint: Complaint,
+    /// A look that has not come back yet.
+    looking: Option<JoinHandle<Result<Look, String>>>,
 }
 
 impl RegistryWatcher {
-    pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { app, complaint: String::new(), refused: None }
+    pub(crate) fn new(app: &App, served: &Arc<ServedModel>) -> Self {
+        let loader = || Loader::new(served, &app.config, &app.load_turn);
+        Self {
+            served: Arc::clone(served),
+            source: Arc::clone(&app.source),
+            loader: loader(),
+            challenger: ChallengerWatcher::new(served, &app.config, loader()),
+            complaint: Complaint::default(),
+            sample_complaint: Complaint::default(),
+            looking: None,
+        }
     }
 
     pub(crate) async fn run(mut self, interval: Duration, cancelled: CancellationToken) {
+        let served = Arc::clone(&self.served);
         loop {
-            match self.poll().await {
-                Ok(()) => self.complaint.clear(),
-                Err(reason) => self.complain(reason),
-            }
+            self.poll().await;
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
+                () = served.challenger.vetoed.notified() => {}
                 () = cancelled.cancelled() => return,
             }
         }
     }
 
+    async fn poll(&mut self) {
+        match self.look().await {
+            Ok(look) => {
+                match self.follow_champion(&look).await {
+                    Ok(()) => self.settle(),
+                    Err(reason) => self.complain(&reason),
+                }
+                self.challenger.follow(&look).await;
+            }
+            Err(reason) => self.complain(&reason),
+        }
+        self.save_sample().await;
+    }
+
+    /// Looks, or goes on waiting for the look that hangs: each would hold a thread for as long as the mount hangs.
+    async fn look(&mut self) -> Result<Look, String> {
+        let mut looking = self.looking.take().unwrap_or_else(|| {
+            let source = Arc::clone(&self.source);
+            tokio::spawn(source.look(self.served.name.clone(), self.challenger.is_on()))
+        });
+        match tokio::time::timeout(LOOK_LIMIT, &mut looking).await {
+            Ok(looked) => looked.map_err(|error| chain(&error))?,
+            Err(_) => {
+                self.looking = Some(looking);
+                let seconds = LOOK_LIMIT.as_secs();
+                Err(format!("the registry has not answered for more than {seconds} s"))
+            }
+        }
+    }
+
     /// Makes the champion the active version; an error says in words what is waited for.
-    async fn poll(&mut self) -> Result<(), String> {
-        let candidate = self.champion().await?;
-        if self.is_active(&candidate) {
-            self.refused = None;
+    async fn follow_champion(&mut self, look: &Look) -> Result<(), String> {
+        let candidate = look.champion.as_ref().map_err(Clone::clone)?;
+        let active = self.served.active.load();
+        if active.as_ref().is_some_and(|active| active.identity == candidate.identity) {
+            self.loader.forget();
             return Ok(());
         }
-        match &self.refused {
-            Some(refused)
-                if refused.identity == candidate.identity && Instant::now() < refused.retry_at =>
-            {
-                Err(refused.reason.clone())
-            }
-            _ => self.load(candidate).await,
-        }
+        let loaded = self.loader.load(look, candidate).await?;
+        self.activate(loaded);
+        Ok(())
     }
 
-    async fn champion(&self) -> Result<Candidate, String> {
-        let source = &self.app.config.source;
-        let (model, location) = (&source.model, source.registry.clone());
-        // A mount that hangs must not hold up a thread that answers.
-        let opened = tokio::task::spawn_blocking(move || Registry::open(&location)).await;
-        let registry = opened.map_err(|error| chain(&error))?.map_err(|error| chain(&error))?;
-        let version = registry.alias(model, CHAMPION).await.map_err(|error| chain(&error))?;
-        let version = version
-            .ok_or_else(|| format!("model `{model}` has no champion in {} yet", source.registry))?;
-        let identity = registry.identity(model, version).await.map_err(|error| chain(&error))?;
-        let identity = identity.ok_or_else(|| {
-            format!("the champion of `{model}` is version {version}, which is not there")
-        })?;
-        Ok(Candidate { registry, version, identity })
-    }
-
-    /// A number alone does not say which version it is: a registry may have been made anew.
-    fn is_active(&self, candidate: &Candidate) -> bool {
-        let active = self.app.active_model.load();
-        active.as_ref().is_some_and(|active| active.identity == candidate.identity)
-    }
-
-    async fn load(&mut self, candidate: Candidate) -> Result<(), String> {
-        let Candidate { registry, version, identity } = candidate;
-        let started = Instant::now();
-        let model = self.app.config.source.model.clone();
-        // Hashing and parsing must not hold up the threads that answer.
-        let runtime = tokio::runtime::Handle::current();
-        let load = move || runtime.block_on(registry.load(&model, version));
-        match tokio::task::spawn_blocking(load).await {
-            Ok(Ok(loaded)) => {
-                self.activate(loaded, started.elapsed());
-                Ok(())
-            }
-            Ok(Err(error)) => Err(self.refuse(identity, &error)),
-            Err(panicked) => Err(format!("loading version {version} failed: {panicked}")),
-        }
-    }
-
-    fn activate(&mut self, loaded: ModelVersion, took: Duration) {
-        let app = &self.app;
-        let unknown_features = app.config.requests.unknown_features.into();
-        let active = Arc::new(ActiveModel::new(loaded, &app.series, unknown_features));
-        let (model, version) = (&active.manifest.model, active.version());
-        app.series.count_load(LoadOutcome::Loaded);
-        app.series.record_load(took.as_secs_f64());
-        active.series.set_active(true);
-        let fields = json!({"model_loaded": true, "model": model, "version": version});
-        let before = app.active_model.swap(Some(Arc::clone(&active)));
+    fn activate(&self, loaded: Loaded) {
+        let Loaded { model: active, seconds } = loaded;
+        let (name, version) = (&self.served.name, active.version());
+        let before = self.served.active.swap(Some(Arc::clone(&active)));
         if let Some(before) = &before {
             before.series.set_active(false);
         }
-        app.readiness.ready(fields);
-        self.refused = None;
+        active.series.set_active(true);
+        self.served.board.ready(name, version);
         tracing::info!(
-            model.name = %model,
+            model.name = %name,
             model.version = version,
             model.version_before = before.map(|before| before.version()),
-            duration_ms = took.as_secs_f64() * 1e3,
+            duration_ms = seconds * 1e3,
             "model version loaded, verified and active"
         );
     }
 
-    fn refuse(&mut self, identity: String, error: &RegistryError) -> String {
-        let is_refused = matches!(error, RegistryError::Refused { .. });
-        let outcome = if is_refused { LoadOutcome::Refused } else { LoadOutcome::Failed };
-        self.app.series.count_load(outcome);
-        let wait = match &self.refused {
-            Some(refused) if refused.identity == identity => (refused.wait * 2).min(LAST_RETRY),
-            _ => FIRST_RETRY,
-        };
-        let reason = chain(error);
-        // What cannot be read may be back at the next poll; what is damaged will hardly mend itself.
-        self.refused = is_refused.then(|| Refused {
-            identity,
-            reason: reason.clone(),
-            retry_at: Instant::now() + wait,
-            wait,
-        });
-        reason
-    }
-
-    fn complain(&mut self, reason: String) {
-        if reason == self.complaint {
+    fn complain(&mut self, reason: &str) {
+        if !self.complaint.is_new(reason) {
             return;
         }
-        match &*self.app.active_model.load() {
+        let name = &self.served.name;
+        match &*self.served.active.load() {
             Some(active) => tracing::error!(
                 reason,
+                model.name = %name,
                 model.version = active.version(),
                 "the champion cannot be loaded; the version before goes on answering"
             ),
-            None => tracing::warn!(reason, "not ready: no model version can be loaded yet"),
+            None => {
+                tracing::warn!(reason, model.name = %name, "not ready: no model version can be loaded yet");
+            }
         }
-        if self.app.active_model.load().is_none() {
-            let model = &self.app.config.source.model;
-            self.app
-                .readiness
-                .not_ready_with(&reason, json!({"model_loaded": false, "model": model}));
-        }
-        self.complaint = reason;
+        self.served.board.waits(name, reason);
     }
-}
 
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
+    fn settle(&mut self) {
+        if let Some(over) = self.complaint.settle() {
+            tracing::info!(model.name = %self.served.name, over, "the champion can be followed again");
+        }
     }
-    line
+
+    async fn save_sample(&mut self) {
+        if self.served.sample.is_none() {
+            return;
+        }
+        let served = Arc::clone(&self.served);
+        let save = move || served.sample.as_ref().map_or(Ok(()), RequestSample::save);
+        let saved = tokio::task::spawn_blocking(save).await;
+        match saved.unwrap_or_else(|panicked| Err(chain(&panicked))) {
+            Ok(()) => drop(self.sample_complaint.settle()),
+            Err(reason) if self.sample_complaint.is_new(&reason) => tracing::error!("{reason}"),
+            Err(_) => {}
+        }
+    }
 }

@@ -28,10 +28,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Where no key is configured and anonymous callers are not allowed, the key file is wrong, or the address is taken.
+    /// Where no key is configured and anonymous callers are not allowed, a key file is wrong, a model is named twice,
+    /// or the address is taken.
     pub async fn bind(config: Config) -> anyhow::Result<Self> {
         tracing::info!(?config, "starting");
-        let app = Arc::new(App::new(config));
+        let app = Arc::new(App::new(config)?);
         let authenticator = Authenticator::from_args(&app.config.auth, &app.exporter)?;
         let address = app.config.listen.listen;
         let listener = TcpListener::bind(address)
@@ -59,7 +60,9 @@ impl Server {
         let stop = CancellationToken::new();
         let _stops_the_tasks = stop.clone().drop_guard();
         let poll_interval = app.config.source.registry_poll_interval;
-        tokio::spawn(RegistryWatcher::new(Arc::clone(&app)).run(poll_interval, stop.clone()));
+        for served in app.models.iter() {
+            tokio::spawn(RegistryWatcher::new(&app, served).run(poll_interval, stop.clone()));
+        }
         tokio::spawn(Arc::clone(&authenticator).watch(WATCH_INTERVAL, stop.clone()));
         tokio::spawn(stop.run_until_cancelled_owned(app.exporter.upkeep(UPKEEP_INTERVAL)));
         let server = serve::Server {

@@ -139,6 +139,22 @@ async fn logs_one_json_line_for_each_request_and_never_a_key() {
     assert!(text.contains("model version loaded, verified and active"));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_comparison_thread_is_the_least_urgent() {
+    let process = Process::start(&["--drain-delay=0s"]).await;
+    let tasks = format!("/proc/{}/task", process.child.id());
+    let niceness = || {
+        std::fs::read_dir(&tasks).expect("it runs").find_map(|task| {
+            let stat = std::fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+            // proc_pid_stat(5): the name in brackets is the second field, the niceness the nineteenth.
+            let rest = stat.split_once("(canopy-compare) ")?.1;
+            rest.split(' ').nth(16)?.parse::<i32>().ok()
+        })
+    };
+    process.eventually(|| niceness() == Some(19), "its niceness is 19");
+}
+
 #[tokio::test]
 async fn sigterm_drains_and_exits_with_0() {
     let mut process = Process::start(&["--drain-delay=1s"]).await;

@@ -43,8 +43,8 @@ const HOW_TO_MAKE_A_DIGEST: &str =
 const NO_COLONS: &str = "`NAME:KEY` or `KEY` with at most one `:`; keys with a colon belong into \
                          the file of `--api-keys-file`";
 
-/// What callers without a key are called in logs and series.
-pub(crate) const ANONYMOUS: &str = "anonymous";
+/// What callers without a key are called in logs and series; no key can have this name.
+pub const ANONYMOUS: &str = "anonymous";
 
 impl KeyRing {
     /// Reads a file's content: a key a line, `NAME SHA256HEX [rate=500] [burst=1000]`.

@@ -50,10 +50,27 @@ impl Exporter {
     /// Makes an exporter whose `*_seconds` histograms start at 50 µs.
     #[must_use]
     pub fn new() -> Self {
-        let recorder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
-            .expect("the list of buckets is not empty")
-            .build_recorder();
+        Self::with_buckets(&[])
+    }
+
+    /// The same, with upper bounds for histograms that are not in seconds: full names and their buckets.
+    ///
+    /// # Panics
+    ///
+    /// If a list of buckets is empty.
+    #[must_use]
+    pub fn with_buckets(histograms: &[(&str, &[f64])]) -> Self {
+        let seconds = (Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS[..]);
+        let others =
+            histograms.iter().map(|&(name, buckets)| (Matcher::Full(name.to_owned()), buckets));
+        let builder = others.chain([seconds]).fold(
+            PrometheusBuilder::new(),
+            |builder, (matcher, buckets)| {
+                let builder = builder.set_buckets_for_metric(matcher, buckets);
+                builder.expect("the list of buckets is not empty")
+            },
+        );
+        let recorder = builder.build_recorder();
         let exporter = Self(Arc::new(Inner {
             handle: recorder.handle(),
             recorder,
@@ -132,6 +149,17 @@ mod tests {
         let text = exporter.render();
         assert!(text.contains(r#"canopy_fit_seconds_bucket{le="0.00005"} 1"#), "{text}");
         assert!(text.contains(r#"canopy_fit_seconds_bucket{le="10"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn other_units_have_buckets_of_their_own() {
+        let exporter = Exporter::with_buckets(&[("canopy_rows_per_request", &[1.0, 10.0])]);
+        exporter.register(|| histogram!("canopy_rows_per_request")).record(7.0);
+        exporter.register(|| histogram!("canopy_fit_seconds")).record(7.0);
+        let text = exporter.render();
+        assert!(text.contains(r#"canopy_rows_per_request_bucket{le="1"} 0"#), "{text}");
+        assert!(text.contains(r#"canopy_rows_per_request_bucket{le="10"} 1"#), "{text}");
+        assert!(text.contains(r#"canopy_fit_seconds_bucket{le="0.00005"} 0"#), "{text}");
     }
 
     #[test]

@@ -32,8 +32,8 @@
 {{- end }}
 
 {{/* Servers of a model that nobody trains would wait forever. */}}
-{{- if and (or .Values.trainer.job.enabled .Values.trainer.cronjob.enabled) (ne (toString $inference.CANOPY_MODEL) (toString $trainer.CANOPY_MODEL)) }}
-{{- fail (printf "inference.config.CANOPY_MODEL (%v) and trainer.config.CANOPY_MODEL (%v) must be the same, or trainer.job.enabled and trainer.cronjob.enabled false" $inference.CANOPY_MODEL $trainer.CANOPY_MODEL) }}
+{{- if and (or .Values.trainer.job.enabled .Values.trainer.cronjob.enabled) (not (has (toString $trainer.CANOPY_MODEL) (splitList "," (toString $inference.CANOPY_MODEL)))) }}
+{{- fail (printf "inference.config.CANOPY_MODEL (%v) must name trainer.config.CANOPY_MODEL (%v), or trainer.job.enabled and trainer.cronjob.enabled false" $inference.CANOPY_MODEL $trainer.CANOPY_MODEL) }}
 {{- end }}
 {{- range $service, $config := dict "inference" $inference "trainer" $trainer }}
 {{- if not (regexMatch "^(/models(/|$)|s3://)" (toString $config.CANOPY_REGISTRY)) }}

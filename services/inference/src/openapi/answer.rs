@@ -1,4 +1,4 @@
-//! The bodies of answers with status 200, and that of `/ready` in either case.
+//! The bodies of answers about a model: its predictions, and what it is.
 
 use registry::Manifest;
 use schema::{WarningCode, Warnings};
@@ -26,35 +26,6 @@ pub(super) fn schemas(manifest: Option<&Manifest>) -> Map<String, Value> {
                 "feature": {"type": "string"},
                 "code": {"type": "string", "enum": WarningCode::ALL.map(WarningCode::as_str)},
                 "message": {"type": "string"},
-            },
-        },
-        "Health": {
-            "type": "object",
-            "required": ["status", "uptime_seconds"],
-            "properties": {
-                "status": {"const": "healthy"},
-                "uptime_seconds": {"type": "integer", "minimum": 0},
-            },
-        },
-        "Ready": {
-            "type": "object",
-            "required": ["status", "model_loaded", "model", "version"],
-            "properties": {
-                "status": {"const": "ready"},
-                "model_loaded": {"type": "boolean"},
-                "model": {"type": "string"},
-                "version": {"type": "integer", "minimum": 1},
-            },
-        },
-        "NotReady": {
-            "type": "object",
-            "required": ["status", "reason"],
-            "properties": {
-                "status": {"const": "not_ready"},
-                "reason": {"type": "string", "description": "What the server waits for."},
-                "model_loaded": {"type": "boolean"},
-                "model": {"type": "string"},
-                "version": {"type": "integer", "minimum": 1},
             },
         },
     })));

@@ -1,14 +1,17 @@
 //! The OpenAPI 3.1 document: how to call this server, in the served model's own columns.
 //!
-//! Here are the parts and the order of the document; `paths.rs` has the routes, `row.rs` what comes
-//! out of the signature, `answer.rs` the bodies of success, `refusal.rs` the problems and their codes.
+//! Here are the parts and the order of the document; `paths.rs` has the routes, `named_paths.rs` those with a
+//! model's name in them, `row.rs` what comes out of the signature, `answer.rs` the bodies of success, `state.rs`
+//! those that say how the server is, `refusal.rs` the problems and their codes.
 
 mod answer;
+mod named_paths;
 mod paths;
 mod refusal;
 mod row;
+mod state;
 
-use registry::Manifest;
+use registry::{Manifest, ModelName};
 use schema::{Scores, UnknownFeatures};
 use serde_json::{Map, Value, json};
 
@@ -16,8 +19,22 @@ use serde_json::{Map, Value, json};
 ///
 /// Everything but `x-canopy` is standard. `/docs` reads both.
 pub(crate) fn document(manifest: Option<&Manifest>, unknown: UnknownFeatures) -> Value {
+    document_of(paths::paths(manifest), manifest, unknown)
+}
+
+/// Describes the routes of one of several models.
+pub(crate) fn document_named(
+    model: &ModelName,
+    manifest: Option<&Manifest>,
+    unknown: UnknownFeatures,
+) -> Value {
+    document_of(named_paths::paths_of(model, manifest), manifest, unknown)
+}
+
+fn document_of(paths: Value, manifest: Option<&Manifest>, unknown: UnknownFeatures) -> Value {
     let mut schemas = row::schemas(manifest, unknown);
     schemas.extend(answer::schemas(manifest));
+    schemas.extend(state::schemas());
     schemas.extend(refusal::schemas());
     json!({
         "openapi": "3.1.1",
@@ -26,7 +43,7 @@ pub(crate) fn document(manifest: Option<&Manifest>, unknown: UnknownFeatures) ->
             {"name": "prediction", "description": "What the server is for. An API key is needed."},
             {"name": "operation", "description": "How the server is, and how it is called."},
         ],
-        "paths": paths::paths(manifest),
+        "paths": paths,
         "components": {
             "schemas": schemas,
             "responses": refusal::responses(),

@@ -3,10 +3,11 @@
 use registry::Manifest;
 use serde_json::{Map, Value, json};
 
-use super::{members, refusal, row};
+use super::{members, named_paths, refusal, row};
 
+/// All routes, those of the default model in its own columns.
 pub(super) fn paths(manifest: Option<&Manifest>) -> Value {
-    json!({
+    let mut paths = members(json!({
         "/predict": {"post": predict(manifest)},
         "/model": {"get": model()},
         "/ready": {"get": ready()},
@@ -20,10 +21,12 @@ pub(super) fn paths(manifest: Option<&Manifest>) -> Value {
         "/docs": {"get": open("docs", "A page to read this document and to try it.", json!({
             "text/html": {"schema": {"type": "string"}},
         }))},
-    })
+    }));
+    paths.extend(named_paths::paths());
+    paths.into()
 }
 
-fn predict(manifest: Option<&Manifest>) -> Value {
+pub(super) fn predict(manifest: Option<&Manifest>) -> Value {
     let mut responses =
         Map::from_iter([("200".to_owned(), ok_behind_key(&schema("PredictResponse")))]);
     responses.extend(refusal::of(&[400, 401, 413, 415, 422, 429, 500, 503, 504]));
@@ -35,7 +38,7 @@ fn predict(manifest: Option<&Manifest>) -> Value {
             that does not fit refuses the whole request and says which row and feature it is. \
             A body without a content type is read as JSON.",
         "security": [{"api_key": []}, {"bearer": []}],
-        "parameters": [request_id()],
+        "parameters": [request_id(), session()],
         "requestBody": {"required": true, "content": content(manifest)},
         "responses": responses,
     })
@@ -84,7 +87,7 @@ fn content(manifest: Option<&Manifest>) -> Value {
     content.into()
 }
 
-fn model() -> Value {
+pub(super) fn model() -> Value {
     let mut responses = Map::from_iter([("200".to_owned(), ok_behind_key(&schema("Model")))]);
     responses.extend(refusal::of(&[401, 429, 500, 503]));
     json!({
@@ -112,7 +115,7 @@ fn ready() -> Value {
 }
 
 /// A route that needs no key and has one answer.
-fn open(id: &str, summary: &str, content: Value) -> Value {
+pub(super) fn open(id: &str, summary: &str, content: Value) -> Value {
     json!({
         "operationId": id,
         "tags": ["operation"],
@@ -129,18 +132,28 @@ fn open(id: &str, summary: &str, content: Value) -> Value {
     })
 }
 
-fn ok_behind_key(content: &Value) -> Value {
+pub(super) fn ok_behind_key(content: &Value) -> Value {
     let mut headers = members(json!({"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}));
     headers.extend(refusal::rate_headers());
     json!({"description": "As asked.", "headers": headers, "content": content})
 }
 
-fn schema(name: &str) -> Value {
+pub(super) fn schema(name: &str) -> Value {
     let reference = format!("#/components/schemas/{name}");
     json!({"application/json": {"schema": {"$ref": reference}}})
 }
 
-fn request_id() -> Value {
+fn session() -> Value {
+    json!({
+        "name": "X-Canopy-Session",
+        "in": "header",
+        "description": "While a new version is tried on a share of the requests: those with the \
+            same value are answered by the same version. Without it, those of the same API key.",
+        "schema": {"type": "string"},
+    })
+}
+
+pub(super) fn request_id() -> Value {
     json!({
         "name": "X-Request-Id",
         "in": "header",

@@ -5,13 +5,14 @@ use serde_json::{Map, Value, json};
 use super::members;
 
 /// Status, code and meaning, in the order of the statuses. A test holds it against the real lists.
-pub(super) const REFUSALS: [(u16, &str, &str); 25] = [
+pub(super) const REFUSALS: [(u16, &str, &str); 26] = [
     (400, "invalid_json", "The body is not JSON."),
     (400, "invalid_csv", "The body is not CSV: a line is broken, cut short or not UTF-8."),
     (400, "invalid_multipart", "The form cannot be read, or has no field named file."),
     (400, "body_read_failed", "The connection broke before the body was complete."),
     (401, "unauthorized", "There is no API key, or it is not known."),
     (404, "not_found", "No route has this path."),
+    (404, "unknown_model", "No model of this name is served."),
     (
         405,
         "method_not_allowed",
@@ -38,9 +39,10 @@ pub(super) const REFUSALS: [(u16, &str, &str); 25] = [
 ];
 
 /// Each status that is somebody's answer to a documented operation, and its summary.
-const RESPONSES: [(u16, &str); 9] = [
+const RESPONSES: [(u16, &str); 10] = [
     (400, "The body cannot be read."),
     (401, "No API key, or not one of those known."),
+    (404, "No model of this name is served."),
     (413, "The body is too large."),
     (415, "The body's type is not one of those read."),
     (422, "The rows do not fit the model's signature."),

@@ -51,7 +51,7 @@ fn describes_the_routes_before_there_is_a_model() {
     let document = document(None, UnknownFeatures::Reject);
     assert_eq!(document["info"]["version"], "none");
     assert_eq!(document["x-canopy"]["model"], Value::Null);
-    assert_eq!(document["paths"].as_object().map(Map::len), Some(7));
+    assert_eq!(document["paths"].as_object().map(Map::len), Some(11));
     assert!(document["components"]["schemas"]["Row"]["required"].is_null());
 }
 
@@ -75,6 +75,7 @@ fn lists_codes_under_the_status_they_are_answered_with() {
         PredictError::InvalidMultipart(String::new()),
         PredictError::NotFinite(0),
         PredictError::NoModel,
+        PredictError::UnknownModel { name: String::new(), known: vec![] },
     ];
     let general = [
         Problem::body_read_failed(),

@@ -1,6 +1,8 @@
-//! One file for each route.
+//! One file for each route; `named.rs` finds the model that a path names.
 
 pub(crate) mod docs;
 pub(crate) mod model;
+pub(crate) mod models;
+mod named;
 pub(crate) mod openapi;
 pub(crate) mod predict;

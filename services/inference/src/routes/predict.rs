@@ -1,5 +1,6 @@
-//! `POST /predict`: rows in, one number a row out.
+//! `POST /predict` and `POST /models/{model}/predict`: rows in, one number a row out.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,9 +15,15 @@ use service_kit::facts::RequestFacts;
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 
-use crate::active_model::ActiveModel;
+use super::named::Named;
+use crate::active_model::{ActiveModel, BodyFormat};
 use crate::app::{App, AppState, bytes};
+use crate::canary;
+use crate::challenger::Challenger;
+use crate::challenger_series::Outcome;
+use crate::comparison::Answered;
 use crate::error::PredictError;
+use crate::served_model::ServedModel;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -33,40 +40,92 @@ pub(crate) async fn predict(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, PredictError> {
+    answer(&app, app.models.default_model(), facts, (&headers, body)).await
+}
+
+pub(crate) async fn predict_named(
+    State(app): State<AppState>,
+    Named(served): Named,
+    facts: RequestFacts,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, PredictError> {
+    answer(&app, &served, facts, (&headers, body)).await
+}
+
+async fn answer(
+    app: &App,
+    served: &Arc<ServedModel>,
+    facts: RequestFacts,
+    (headers, body): (&HeaderMap, Body),
+) -> Result<Response, PredictError> {
     // One version for the whole request, whatever the registry watcher does meanwhile.
-    let model = app.active_model.load_full().ok_or(PredictError::NoModel)?;
-    let format = Format::of(&headers)?;
+    let champion = served.champion()?;
+    let challenger = served.challenger.running();
+    let format = Format::of(headers)?;
     let limit = bytes(app.config.requests.max_body);
     let (bytes, share) = app.body_budget.read(body, limit).await?.into_parts();
-    let bytes = match &format {
-        Format::Multipart { boundary } => csv_of_form(bytes, boundary).await?,
-        Format::Json | Format::Csv => bytes,
+    let (bytes, format) = match format {
+        Format::Multipart { boundary } => (csv_of_form(bytes, &boundary).await?, BodyFormat::Csv),
+        Format::Csv => (bytes, BodyFormat::Csv),
+        Format::Json => (bytes, BodyFormat::Json),
     };
     let options = ReadOptions {
         unknown_features: app.config.requests.unknown_features.into(),
         nulls: Nulls::BySignature,
     };
-    let abandoned = CancellationToken::new();
-    let job = Job { model, options, format, facts, abandoned, _share: share };
-    let json = if bytes.len() < LARGE_BODY_BYTES {
-        let request = job.read(&bytes)?;
-        if job.work(&request) < LARGE_WORK {
-            job.answer(&request)?
-        } else {
-            aside(&app, job, move |job| job.answer(&request)).await?
-        }
-    } else {
-        aside(&app, job, move |job| job.answer(&job.read(&bytes)?)).await?
+    let is_canary_s =
+        |challenger: &Arc<Challenger>| challenger.answers(canary::sticky_id(headers, &facts));
+    let canary = challenger.clone().filter(is_canary_s);
+    let job = Job {
+        champion: Arc::clone(&champion),
+        canary,
+        body: bytes.clone(),
+        format,
+        options,
+        facts,
+        abandoned: CancellationToken::new(),
+        _share: share,
     };
+    let Answer { json, by } = compute(app, job).await?;
+    // From here on nothing changes the answer.
+    if let (AnsweredBy::Champion, BodyFormat::Json, Some(sample)) = (by, format, &served.sample) {
+        sample.offer(&bytes);
+    }
+    match (challenger, by) {
+        (None, _) => {}
+        (Some(challenger), AnsweredBy::ChampionInstead(outcome)) => {
+            served.challenger.note_failure(&challenger, outcome);
+        }
+        (Some(challenger), AnsweredBy::Champion | AnsweredBy::Canary) => {
+            if let Some(comparison) = &app.comparison {
+                let body = &bytes;
+                comparison.offer(Answered { served, champion, challenger, body, format, options });
+            }
+        }
+    }
     Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
+}
+
+/// Computes what is small here, and what is large beside the threads that answer.
+async fn compute(app: &App, job: Job) -> Result<Answer, PredictError> {
+    if job.body.len() >= LARGE_BODY_BYTES {
+        return aside(app, job, |job| job.answer(job.read()?)).await;
+    }
+    let reading = job.read()?;
+    if job.work(&reading) < LARGE_WORK {
+        job.answer(reading)
+    } else {
+        aside(app, job, move |job| job.answer(reading)).await
+    }
 }
 
 /// Waits for a turn and computes on a thread of its own; a caller that goes away ends the work.
 async fn aside(
     app: &App,
     job: Job,
-    compute: impl FnOnce(&Job) -> Result<Vec<u8>, PredictError> + Send + 'static,
-) -> Result<Vec<u8>, PredictError> {
+    compute: impl FnOnce(&Job) -> Result<Answer, PredictError> + Send + 'static,
+) -> Result<Answer, PredictError> {
     let turn = Arc::clone(&app.batch_turns).acquire_owned().await.map_err(internal)?;
     let _abandons = job.abandoned.clone().drop_guard();
     let computed = tokio::task::spawn_blocking(move || {
@@ -82,64 +141,124 @@ fn internal(error: impl std::fmt::Display) -> PredictError {
 
 /// Everything between the body and the answer, in plain values.
 struct Job {
-    model: Arc<ActiveModel>,
+    champion: Arc<ActiveModel>,
+    /// The challenger, if this request is one of its share.
+    canary: Option<Arc<Challenger>>,
+    body: Bytes,
+    format: BodyFormat,
     options: ReadOptions,
-    format: Format,
     facts: RequestFacts,
     abandoned: CancellationToken,
     /// What the body takes of the budget, until the work is done.
     _share: Share,
 }
 
+/// A body that was read by the signature of the version that is to answer.
+struct Reading {
+    request: Request,
+    by: AnsweredBy,
+}
+
+struct Answer {
+    json: Vec<u8>,
+    by: AnsweredBy,
+}
+
+/// One version answers all rows of a request: the champion, unless the request is a canary's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AnsweredBy {
+    Champion,
+    Canary,
+    /// The canary could not, and this is why.
+    ChampionInstead(Outcome),
+}
+
 impl Job {
-    fn read(&self, bytes: &[u8]) -> Result<Request, PredictError> {
-        let signature = self.model.signature();
-        let request = match self.format {
-            Format::Json => signature.read_json(bytes, self.options),
-            Format::Csv | Format::Multipart { .. } => signature.read_csv(bytes, self.options),
-        }?;
+    fn read(&self) -> Result<Reading, PredictError> {
+        let by = match &self.canary {
+            None => AnsweredBy::Champion,
+            Some(canary) => match attempt(|| self.read_for(&canary.model)) {
+                Ok(request) => return Ok(Reading { request, by: AnsweredBy::Canary }),
+                Err(outcome) => AnsweredBy::ChampionInstead(outcome),
+            },
+        };
+        Ok(Reading { request: self.read_for(&self.champion)?, by })
+    }
+
+    fn read_for(&self, model: &ActiveModel) -> Result<Request, PredictError> {
+        let request = model.read(&self.body, self.format, self.options)?;
         self.facts.set_n_rows(request.rows.n_rows());
         Ok(request)
     }
 
     /// Steps that the prediction takes, some nanoseconds each.
-    fn work(&self, request: &Request) -> usize {
-        request.rows.n_rows().saturating_mul(self.model.work_per_row)
+    fn work(&self, reading: &Reading) -> usize {
+        let model = match (&self.canary, reading.by) {
+            (Some(canary), AnsweredBy::Canary) => &canary.model,
+            _ => &self.champion,
+        };
+        reading.request.rows.n_rows().saturating_mul(model.work_per_row)
     }
 
-    fn answer(&self, request: &Request) -> Result<Vec<u8>, PredictError> {
-        let predictions = self.predict(request)?;
+    fn answer(&self, reading: Reading) -> Result<Answer, PredictError> {
+        let Reading { request, by } = reading;
+        if let (Some(canary), AnsweredBy::Canary) = (&self.canary, by) {
+            match attempt(|| self.answer_by(&canary.model, &request)) {
+                Ok(json) => return Ok(Answer { json, by }),
+                Err(outcome) => {
+                    let json = self.answer_by(&self.champion, &self.read_for(&self.champion)?)?;
+                    return Ok(Answer { json, by: AnsweredBy::ChampionInstead(outcome) });
+                }
+            }
+        }
+        Ok(Answer { json: self.answer_by(&self.champion, &request)?, by })
+    }
+
+    fn answer_by(&self, model: &ActiveModel, request: &Request) -> Result<Vec<u8>, PredictError> {
+        let predictions = self.predict(model, request)?;
         let response = schema::Response {
             form: request.form,
             predictions: &predictions,
-            model: self.model.manifest.model.as_str(),
-            version: self.model.version(),
+            model: model.manifest.model.as_str(),
+            version: model.version(),
             request_id: self.facts.id().as_str(),
             warnings: &request.warnings,
-            signature: self.model.signature(),
+            signature: model.signature(),
         };
         serde_json::to_vec(&response).map_err(internal)
     }
 
-    fn predict(&self, request: &Request) -> Result<Vec<f64>, PredictError> {
+    fn predict(&self, model: &ActiveModel, request: &Request) -> Result<Vec<f64>, PredictError> {
         let rows = &request.rows;
         let started = Instant::now();
         let mut predictions = vec![0.0; rows.n_rows()];
-        let chunk_rows = (CHUNK_WORK / self.model.work_per_row.max(1)).max(1);
+        let chunk_rows = (CHUNK_WORK / model.work_per_row.max(1)).max(1);
         let chunks = rows.values().chunks(chunk_rows * rows.n_features());
         for (values, out) in chunks.zip(predictions.chunks_mut(chunk_rows)) {
             if self.abandoned.is_cancelled() {
                 // Nobody waits for it: the time limit has answered, or the caller has gone.
                 return Err(internal("the request was abandoned"));
             }
-            self.model.pipeline.predict_into(values, out);
+            model.pipeline.predict_into(values, out);
         }
         if let Some(row) = predictions.iter().position(|prediction| !prediction.is_finite()) {
             return Err(PredictError::NotFinite(row));
         }
         let seconds = started.elapsed().as_secs_f64();
-        self.model.series.record(rows.n_rows(), seconds, &request.warnings);
+        model.series.record(rows.n_rows(), seconds, &request.warnings);
         Ok(predictions)
+    }
+}
+
+/// Lets a canary try; whatever becomes of it, the champion can still answer.
+fn attempt<T>(work: impl FnOnce() -> Result<T, PredictError>) -> Result<T, Outcome> {
+    // Nothing of it is used again after a panic.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(PredictError::Request(_))) => Err(Outcome::Refused),
+        Ok(Err(PredictError::NotFinite(_))) => Err(Outcome::NotFinite),
+        // An abandoned request ends here as well, and is not counted, since the champion gives it up too.
+        Ok(Err(_)) | Err(_) => Err(Outcome::Panicked),
     }
 }
 

@@ -88,6 +88,21 @@ impl TestApp {
         line.map_or(0.0, |value| value.parse().expect("a number"))
     }
 
+    /// What `GET /models` says of the model at this place.
+    pub(crate) async fn state(&self, model_idx: usize) -> Value {
+        let body: Value = self.get("/models").await.json().await.expect("JSON");
+        body["models"][model_idx].clone()
+    }
+
+    /// Waits until the challenger of the first model is in this state.
+    pub(crate) async fn eventually_challenger(&self, version: u64, state: &str) {
+        eventually(&format!("version {version} is {state}"), async || {
+            let challenger = self.state(0).await["challenger"].clone();
+            challenger["version"] == version && challenger["state"] == state
+        })
+        .await;
+    }
+
     pub(crate) async fn eventually_ready(&self, version: u64) {
         let expected = json!({"status": "ready", "model_loaded": true, "model": "diamonds", "version": version});
         eventually(&format!("version {version} is ready"), async || {

@@ -1,11 +1,15 @@
 //! The server over real TCP, one module for each matter.
 
 mod bad_bodies;
+mod challenger;
 mod health;
 mod helpers;
 mod keys;
 mod limits;
 mod metrics;
+mod models;
 mod predict;
 mod reload;
+mod sample;
 mod shutdown;
+mod signing;

@@ -32,7 +32,7 @@ async fn counts_requests_rows_and_loads() {
         (r#"canopy_model_info{model="diamonds",version="1",estimator="random-forest"}"#, 1.0),
         (r#"canopy_model_loads_total{model="diamonds",outcome="loaded"}"#, 1.0),
         (r#"canopy_model_loads_total{model="diamonds",outcome="refused"}"#, 0.0),
-        ("canopy_model_load_duration_seconds_count", 1.0),
+        (r#"canopy_model_load_duration_seconds_count{model="diamonds"}"#, 1.0),
         (r#"canopy_rejections_total{code="unexpected_field"}"#, 1.0),
     ];
     let text = app.metrics().await;
