@@ -4,7 +4,9 @@ use registry::{Action, CHALLENGER, Mode, Move, Trial};
 
 use crate::config::{CanaryCommand, CanarySetArgs, CanaryStopArgs, Output};
 use crate::context::Context;
-use crate::promote::{self, Wanted};
+use crate::gates::Judged;
+use crate::history::known;
+use crate::promote::{self, Outcome, Wanted};
 use crate::{Said, actor, to_json};
 
 pub(crate) fn run(command: &CanaryCommand, context: &Context<'_>) -> anyhow::Result<Said> {
@@ -18,6 +20,7 @@ fn set(args: &CanarySetArgs, context: &Context<'_>) -> anyhow::Result<Said> {
     let wanted = &args.promote;
     let registry = wanted.common.open()?;
     let model = &wanted.model;
+    known(&registry, model, context)?;
     let standing = context.wait(registry.settle(model, CHALLENGER))?;
     let mode = Mode::from(args.mode);
     let percent = args.percent.or(standing.trial.percent);
@@ -26,26 +29,6 @@ fn set(args: &CanarySetArgs, context: &Context<'_>) -> anyhow::Result<Said> {
     let version = version.ok_or_else(|| {
         anyhow::anyhow!("`{model}` has no challenger; name the version: canary set {model} VERSION")
     })?;
-    if standing.version == Some(version) {
-        // It passed the gates when it became the challenger.
-        let change = Move {
-            trial,
-            reason: wanted.judged.act.reason.clone(),
-            expected: Some(standing),
-            ..Move::new(Action::TrialSet, CHALLENGER, Some(version))
-        };
-        let by = actor::name(wanted.judged.act.by.as_deref());
-        let entry = context.wait(registry.move_alias(model, &change, context.stamp(&by)))?;
-        return Ok(match wanted.common.output {
-            Output::Text => {
-                format!("{model} version {version} {} (ledger entry {})", tried(trial), entry.entry)
-            }
-            Output::Json => to_json(&serde_json::json!({
-                "model": model, "challenger": version, "trial": trial, "entry": entry.entry,
-            })),
-        }
-        .into());
-    }
     let rows = promote::held_out(&registry, model, version, &wanted.judged, context)?;
     let wanted_move = Wanted {
         model,
@@ -58,7 +41,20 @@ fn set(args: &CanarySetArgs, context: &Context<'_>) -> anyhow::Result<Said> {
         act: &wanted.judged.act,
         known: &[],
     };
-    let outcome = promote::place(&registry, &wanted_move, context)?;
+    let outcome = if standing.version == Some(version) && standing.trial != trial {
+        let change = Move {
+            trial,
+            reason: wanted.judged.act.reason.clone(),
+            expected: Some(standing),
+            ..Move::new(Action::TrialSet, CHALLENGER, Some(version))
+        };
+        // It passed the gates when it became the challenger.
+        let by = actor::name(wanted.judged.act.by.as_deref());
+        let entry = context.wait(registry.move_alias(model, &change, context.stamp(&by)))?;
+        Outcome { judged: Judged::default(), before: Some(version), entry: Some(entry) }
+    } else {
+        promote::place(&registry, &wanted_move, context)?
+    };
     let mut said = promote::said(&wanted_move, &outcome, wanted.common.output, &registry, context);
     if wanted.common.output == Output::Text && !said.is_held_back {
         said.text = format!("{}; it {}", said.text, tried(trial));
@@ -79,6 +75,7 @@ fn tried(trial: Trial) -> String {
 fn stop(args: &CanaryStopArgs, context: &Context<'_>) -> anyhow::Result<String> {
     let registry = args.common.open()?;
     let model = &args.model;
+    known(&registry, model, context)?;
     let standing = context.wait(registry.settle(model, CHALLENGER))?;
     let before = standing.version;
     let mut number = None;

@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::gates::predict_held_out;
 use crate::golden::instance;
 use crate::promote::rows_of;
-use crate::text::{count, fixed, name, number, percent, share, table};
+use crate::text::{clean, counted, fixed, name, number, percent, share, table};
 use crate::to_json;
 use crate::versions::resolve;
 
@@ -32,8 +32,10 @@ struct Compared {
     a: String,
     b: String,
     n_rows: u64,
-    /// Whose held-out rows they are.
+    /// Whose held-out rows they are: a version's, or a file.
     rows_of: String,
+    #[serde(skip)]
+    is_from_file: bool,
     scores_a: Scores,
     scores_b: Scores,
     /// B's less A's, with the interval that holds it in 95 % of samples.
@@ -108,13 +110,14 @@ fn compared(
         b: called(&b.manifest),
         n_rows: held_out.n_rows() as u64,
         note: note(&a.manifest, &b.manifest).filter(|_| file.is_none()),
+        is_from_file: file.is_some(),
         rows_of: file.unwrap_or_else(|| called(&newer.manifest)),
         scores_a: scores(&of_a)?,
         scores_b: scores(&of_b)?,
         rmse_difference: evaluation::rmse_difference(pairs, params)?,
         mae_difference: evaluation::mae_difference(pairs, params)?,
         segments: segments::of(signature, &rows, pairs),
-        disagreements: disagreements(&rows, pairs)
+        disagreements: disagreements(pairs)
             .map(|row| Disagreement {
                 row,
                 features: instance(signature, rows.row(row)),
@@ -133,7 +136,7 @@ fn rows(version: &ModelVersion, held_out: &HeldOut) -> anyhow::Result<Rows> {
 }
 
 /// The rows on which the two are furthest apart.
-fn disagreements(_rows: &Rows, pairs: PairedPredictions<'_>) -> impl Iterator<Item = usize> {
+fn disagreements(pairs: PairedPredictions<'_>) -> impl Iterator<Item = usize> {
     let apart = |row: &usize| (pairs.a[*row] - pairs.b[*row]).abs();
     let mut rows: Vec<usize> = (0..pairs.actual.len()).filter(|row| apart(row) > 0.0).collect();
     rows.sort_by(|a, b| apart(b).total_cmp(&apart(a)));
@@ -189,11 +192,15 @@ fn in_words(compared: &Compared, a: &Manifest, b: &Manifest) -> String {
         line("R²", [share(of_a), share(of_b)], vec![]);
     }
     let mut text = format!(
-        "{} and {} on {} rows that {} did not learn from, predicting `{}`\n\n{}\n{}\n",
+        "{} and {} on {}{}, predicting `{}`\n\n{}\n{}\n",
         compared.a,
         compared.b,
-        count(compared.n_rows),
-        compared.rows_of,
+        counted(compared.n_rows, "row"),
+        if compared.is_from_file {
+            format!(" of {}", clean(&compared.rows_of))
+        } else {
+            format!(" that {} did not learn from", compared.rows_of)
+        },
         name(&a.signature.target().name),
         table(&lines, &[1, 2, 3]),
         judgement(compared),
@@ -230,7 +237,7 @@ fn disagreements_in_words(compared: &Compared, newer: &Manifest) -> String {
     for row in &compared.disagreements {
         let shown = newer.signature.features().iter().filter_map(|feature| {
             let value = row.features.get(&feature.name)?;
-            Some(format!("{}={}", name(&feature.name), crate::text::clean(&value.to_string())))
+            Some(format!("{}={}", name(&feature.name), clean(&value.to_string())))
         });
         let mut cells = vec![format!("row {}", row.row)];
         cells.extend([row.actual, row.a, row.b].map(number));

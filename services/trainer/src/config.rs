@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Put a version under an alias if it passes the gates; the champion is what is served
     Promote(Box<PromoteArgs>),
-    /// Bring the champion back that was it before
+    /// Bring back the champion before the present one
     Rollback(RollbackArgs),
     /// Try a version beside the champion on live requests, or end that
     #[command(subcommand)]
@@ -184,13 +184,19 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Cl
     {
         command.common_mut().telemetry.log_format = LogFormat::Pretty;
     }
-    if let Command::Fit(args) = &mut command
-        && let Err(message) = args.settle(matches)
-    {
+    let (path, checked): (&[&str], _) = match &mut command {
+        Command::Fit(args) => (&["fit"], args.settle(matches)),
+        Command::Promote(args) => (&["promote"], args.judged.check()),
+        Command::Canary(CanaryCommand::Set(args)) => (&["canary", "set"], args.check()),
+        _ => (&[], Ok(())),
+    };
+    if let Err(message) = checked {
         let mut cli = Cli::command();
-        cli.build(); // so that the message shows how `fit` is used
-        let fit = cli.find_subcommand_mut("fit").expect("`fit` is a command");
-        fit.error(ErrorKind::ValueValidation, message).exit();
+        cli.build(); // so that the message shows how the command is used
+        let command = path.iter().fold(&mut cli, |command, name| {
+            command.find_subcommand_mut(name).expect("it is a command")
+        });
+        command.error(ErrorKind::ValueValidation, message).exit();
     }
     command
 }

@@ -2,10 +2,11 @@
 
 use registry::{Action, Entry, ModelName, Registry, RegistryError, Verdict};
 
+use crate::alias::tried;
 use crate::config::{HistoryArgs, Output};
 use crate::context::Context;
 use crate::promote::verdict;
-use crate::text::{clean, counted, table};
+use crate::text::{clean, count, table};
 use crate::to_json;
 
 pub(crate) fn history(args: &HistoryArgs, context: &Context<'_>) -> anyhow::Result<String> {
@@ -42,7 +43,8 @@ pub(crate) fn checked(
     }
 }
 
-fn known(
+/// Fails where neither a version nor a move of the model is known: its name may be misspelt.
+pub(crate) fn known(
     registry: &Registry,
     model: &ModelName,
     context: &Context<'_>,
@@ -71,8 +73,13 @@ fn in_words(entries: &[Entry]) -> String {
             text.push_str(&format!("      {line}\n"));
         }
     }
-    text.push_str(&format!("{} in the ledger", counted(entries.len() as u64, "entrie")));
-    text.replace("1 entrie in", "1 entry in")
+    text.push_str(&format!("{} in the ledger", n_entries(entries.len())));
+    text
+}
+
+/// A number of entries, in words.
+pub(crate) fn n_entries(n: usize) -> String {
+    if n == 1 { "1 entry".to_owned() } else { format!("{} entries", count(n as u64)) }
 }
 
 fn what(entry: &Entry) -> String {
@@ -82,7 +89,10 @@ fn what(entry: &Entry) -> String {
     let (from, to) = (version(entry.from), version(entry.to));
     let forced = if entry.forced { ", by force" } else { "" };
     match entry.action {
-        Action::Promoted => format!("{alias} {from} → {to}: promoted{forced}"),
+        Action::Promoted => {
+            let how = tried(entry.trial).map(|how| format!(", {how}")).unwrap_or_default();
+            format!("{alias} {from} → {to}: promoted{forced}{how}")
+        }
         Action::RolledBack => format!("{alias} {from} → {to}: rolled back"),
         Action::Refused => format!("{alias} stays {from}: version {to} refused"),
         Action::TrialStopped => format!("{alias} {from} → none: stopped"),
@@ -92,13 +102,8 @@ fn what(entry: &Entry) -> String {
             format!("removed: {}", pruned.join(", "))
         }
         Action::TrialSet => {
-            let mode = match entry.trial.mode {
-                Some(registry::Mode::Canary) => "canary",
-                Some(registry::Mode::Shadow) => "shadow",
-                None => "as the servers have it",
-            };
-            let percent = entry.trial.percent.map(|percent| format!(" {percent} %"));
-            format!("{alias} {to}: {mode}{}", percent.unwrap_or_default())
+            let how = tried(entry.trial);
+            format!("{alias} {to}: {}", how.as_deref().unwrap_or("as the servers have it"))
         }
     }
 }

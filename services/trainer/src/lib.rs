@@ -25,6 +25,7 @@ mod report;
 mod summary;
 mod warning;
 
+mod alias;
 mod versions;
 
 mod canary;

@@ -1,13 +1,14 @@
 //! `promote`, and what `fit` and `canary set` share with it: an alias moves to a version that passes the gates.
 
 use anyhow::Context as _;
-use dataset::HeldOut;
+use dataset::{DatasetError, HeldOut};
 use registry::{
     Action, CHALLENGER, CHAMPION, Entry, ModelName, ModelVersion, Move, Registry, RegistryError,
     Stamp, Trial, Verdict,
 };
 
 use crate::actor;
+use crate::alias::called;
 use crate::champion::{self, Candidate};
 use crate::config::{ActArgs, GateArgs, JudgedArgs, Output, PromoteArgs};
 use crate::context::Context;
@@ -57,14 +58,17 @@ pub(crate) fn place(
 ) -> anyhow::Result<Outcome> {
     let Wanted { model, version, alias, .. } = *wanted;
     let loaded = context.wait(registry.load(model, version))?;
+    // Before all looks at the champion: a move that died half-way is finished first.
+    let standing = context.wait(registry.settle(model, alias))?;
     let signature = &loaded.manifest.signature;
     let candidate = Candidate { model, version: Some(version), signature };
     let mut warnings = champion::compare(registry, candidate, context)?;
     warnings.retain(|warning| !wanted.known.contains(warning));
     warning::log(&warnings);
-    let standing = context.wait(registry.settle(model, alias))?;
     let before = standing.version;
-    if before == Some(version) && standing.trial == wanted.trial {
+    // One that was written by hand gets its entry now.
+    let is_recorded = is_recorded(registry, model, alias, version, context)?;
+    if before == Some(version) && standing.trial == wanted.trial && is_recorded {
         return Ok(Outcome { judged: Judged::default(), before, entry: None });
     }
     let champion = present_champion(registry, &loaded, context)?;
@@ -97,6 +101,18 @@ pub(crate) fn place(
         }
     }
     Ok(Outcome { judged, before, entry: Some(entry) })
+}
+
+/// Whether it was a recorded move that put a version under an alias, not somebody's hand.
+pub(crate) fn is_recorded(
+    registry: &Registry,
+    model: &ModelName,
+    alias: &str,
+    version: u64,
+    context: &Context<'_>,
+) -> Result<bool, RegistryError> {
+    let ledger = context.wait(registry.ledger(model))?;
+    Ok(ledger.last_move(alias).and_then(|last| last.to) == Some(version))
 }
 
 /// A challenger that has become the champion is tried no longer.
@@ -176,7 +192,8 @@ pub(crate) fn rows_of(
     if let Some(path) = file {
         let reading = || format!("reading the held-out rows `{}`", path.display());
         let csv = std::fs::read(path).with_context(reading)?;
-        return Ok(Ok(HeldOut::read(csv, target).with_context(reading)?));
+        let rows = HeldOut::read(csv, target).map_err(|error| located(error, path));
+        return Ok(Ok(rows.with_context(reading)?));
     }
     match context.wait(registry.holdout(manifest))? {
         Some(csv) => {
@@ -187,6 +204,16 @@ pub(crate) fn rows_of(
             "no held-out rows are kept with version {}; give some with --held-out",
             manifest.version
         ))),
+    }
+}
+
+/// An error about a file that a person named, by that name.
+fn located(error: DatasetError, path: &std::path::Path) -> DatasetError {
+    let location = path.display().to_string();
+    match error {
+        DatasetError::Empty { .. } => DatasetError::Empty { location },
+        DatasetError::HeaderOnly { .. } => DatasetError::HeaderOnly { location },
+        other => other,
     }
 }
 
@@ -226,6 +253,7 @@ pub(crate) fn said(
             "model": model,
             "alias": alias,
             "version": version,
+            "trial": wanted.trial,
             "previous": outcome.before,
             "champion": champion::number(registry, model, context).0,
             "promoted": !is_refused,
@@ -239,8 +267,7 @@ pub(crate) fn said(
 
 fn in_words(wanted: &Wanted<'_>, outcome: &Outcome) -> String {
     let Wanted { model, version, alias, .. } = *wanted;
-    let the_alias =
-        if alias == CHAMPION { "the champion".to_owned() } else { format!("the {alias}") };
+    let the_alias = called(alias);
     let Some(entry) = &outcome.entry else {
         return format!("{model} version {version} is {the_alias} already");
     };
@@ -248,7 +275,8 @@ fn in_words(wanted: &Wanted<'_>, outcome: &Outcome) -> String {
     for gate in &outcome.judged.records {
         lines.push(vec![gate.gate.clone(), verdict(gate.verdict).to_owned(), gate.detail.clone()]);
     }
-    let gates = table(&lines, &[]);
+    // None where only the challenger's share was set.
+    let gates = if lines.is_empty() { String::new() } else { table(&lines, &[]) + "\n" };
     let before = match outcome.before {
         Some(before) if before != version => format!("; version {before} was it before"),
         _ => String::new(),
@@ -256,19 +284,20 @@ fn in_words(wanted: &Wanted<'_>, outcome: &Outcome) -> String {
     let number = entry.entry;
     if outcome.is_refused() {
         let refusals: Vec<_> = outcome.judged.refusals().map(|gate| gate.gate.as_str()).collect();
+        let no = if refusals.len() == 1 { "says no" } else { "say no" };
         let stays = match outcome.before {
             Some(before) => format!("version {before} stays {the_alias}"),
             None => format!("nothing is {the_alias}"),
         };
         return format!(
-            "{gates}\n{model} version {version} is not promoted: {} says no; {stays} (ledger entry {number})\n\
+            "{gates}{model} version {version} is not promoted: {} {no}; {stays} (ledger entry {number})\n\
              To move it all the same: --force --reason \"…\"",
             refusals.join(" and "),
         );
     }
     let forced = if entry.forced { ", by force" } else { "" };
     format!(
-        "{gates}\n{model} version {version} is {the_alias}{forced}{before} (ledger entry {number})"
+        "{gates}{model} version {version} is {the_alias}{forced}{before} (ledger entry {number})"
     )
 }
 

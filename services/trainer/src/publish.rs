@@ -16,6 +16,9 @@ use crate::promote::{self, Wanted};
 use crate::prune;
 use crate::warning::{self, Warning};
 
+/// How often a version is judged before it is given up that somebody else promotes all the time.
+const ATTEMPTS: usize = 20;
+
 /// What became of a draft.
 pub(crate) struct Outcome {
     pub(crate) version: u64,
@@ -149,7 +152,7 @@ pub(crate) fn publish(
             act: &act,
             known,
         };
-        let placed = promote::place(registry, &wanted, context).with_context(|| {
+        let placed = place(registry, &wanted, context).with_context(|| {
             format!("version {version} of {model} is published, but could not be promoted")
         })?;
         judged = Some(placed.judged);
@@ -157,16 +160,33 @@ pub(crate) fn publish(
     let (champion, unread) = champion::number(registry, &model, context);
     warning::log(unread.as_slice());
     if plan.keep > 0 {
-        prune::pruned(registry, &model, plan.keep, plan.act.by.as_deref(), context).with_context(
-            || {
-                format!(
-                    "version {version} of {model} is published, but old ones could not be removed"
-                )
-            },
-        )?;
+        prune::pruned(registry, &model, plan.keep, plan.act, context).with_context(|| {
+            format!("version {version} of {model} is published, but old ones could not be removed")
+        })?;
     }
     let path = format!("{}/{model}/versions/{version}", registry.location().trim_end_matches('/'));
     Ok(Outcome { version, champion, path: whole_path(path), judged })
+}
+
+/// Judges again where the champion was replaced meanwhile: what was asked for holds against the new one, too.
+fn place(
+    registry: &Registry,
+    wanted: &Wanted<'_>,
+    context: &Context<'_>,
+) -> anyhow::Result<promote::Outcome> {
+    for _ in 1..ATTEMPTS {
+        match promote::place(registry, wanted, context) {
+            Err(error) if is_superseded(&error) => {
+                tracing::warn!("{error:#}; judging again");
+            }
+            placed => return placed,
+        }
+    }
+    promote::place(registry, wanted, context)
+}
+
+fn is_superseded(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(RegistryError::Superseded { .. }))
 }
 
 /// A path that can be opened from anywhere.

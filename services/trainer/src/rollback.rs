@@ -7,12 +7,15 @@ use crate::actor;
 use crate::champion::{self, Candidate};
 use crate::config::{Output, RollbackArgs};
 use crate::context::Context;
+use crate::history::known;
+use crate::promote::is_recorded;
 use crate::to_json;
 use crate::warning;
 
 pub(crate) fn rollback(args: &RollbackArgs, context: &Context<'_>) -> anyhow::Result<String> {
     let registry = args.common.open()?;
     let model = &args.model;
+    known(&registry, model, context)?;
     let standing = context.wait(registry.settle(model, CHAMPION))?;
     let before = standing.version;
     let version = match args.to {
@@ -20,7 +23,7 @@ pub(crate) fn rollback(args: &RollbackArgs, context: &Context<'_>) -> anyhow::Re
         None => {
             let ledger = context.wait(registry.ledger(model))?;
             let versions = context.wait(registry.versions(model))?;
-            ledger.previous_champion().with_context(|| {
+            ledger.champion_before(before).with_context(|| {
                 let versions: Vec<_> = versions.iter().map(u64::to_string).collect();
                 format!(
                     "the ledger of `{model}` names no champion before the present one; say which version with --to \
@@ -34,7 +37,7 @@ pub(crate) fn rollback(args: &RollbackArgs, context: &Context<'_>) -> anyhow::Re
     let loaded = context.wait(registry.load(model, version)).with_context(|| {
         format!("version {version} cannot be brought back; choose another with --to")
     })?;
-    if before == Some(version) {
+    if before == Some(version) && is_recorded(&registry, model, CHAMPION, version, context)? {
         return Ok(said(args, version, None, None));
     }
     let signature = &loaded.manifest.signature;
@@ -59,6 +62,7 @@ fn said(args: &RollbackArgs, version: u64, before: Option<u64>, entry: Option<u6
         })),
         (Output::Text, None) => format!("{model} version {version} is the champion already"),
         (Output::Text, Some(entry)) => {
+            let before = before.filter(|before| *before != version);
             let before = before.map(|before| format!(" in place of version {before}"));
             format!(
                 "{model} version {version} is the champion again{} (ledger entry {entry})",

@@ -4,10 +4,11 @@ use anyhow::Context as _;
 use registry::{CHAMPION, Manifest, ModelName, Registry, RegistryError};
 use serde::Serialize;
 
+use crate::alias::{Aliases, in_one_line};
 use crate::champion;
 use crate::config::{ListArgs, Output, VerifyArgs, VersionArgs};
 use crate::context::Context;
-use crate::history::checked;
+use crate::history::{checked, n_entries};
 use crate::summary::rows_of;
 use crate::text::{count, counted, fixed, name, share, table};
 use crate::to_json;
@@ -19,7 +20,11 @@ struct Listed {
     model: String,
     version: u64,
     is_champion: bool,
-    /// Why nobody can tell which version is the champion.
+    aliases: Vec<String>,
+    /// The aliases, each with how the version is tried under it.
+    #[serde(skip)]
+    called: Vec<String>,
+    /// Why nobody can tell which version an alias names.
     #[serde(skip_serializing_if = "Option::is_none")]
     alias_fault: Option<String>,
     /// Why no server would take it; the rest is then unknown.
@@ -36,17 +41,16 @@ pub(crate) fn list(args: &ListArgs, context: &Context<'_>) -> anyhow::Result<Str
     let registry = args.common.open()?;
     let mut listed = Vec::new();
     for model in context.wait(registry.models())? {
-        let alias = context.wait(registry.alias(&model, CHAMPION));
-        let champion = alias.as_ref().ok().copied().flatten();
-        let alias_fault = alias.err().map(in_one_line);
+        let aliases = Aliases::of(&registry, &model, context)?;
         let mut versions = context.wait(registry.versions(&model))?;
         // An alias that names nothing has a line of its own.
-        versions.extend(champion.filter(|champion| !versions.contains(champion)));
+        let missing: Vec<_> =
+            aliases.versions().filter(|named| !versions.contains(named)).collect();
+        versions.extend(missing);
         for version in versions {
             context.go_on()?;
             let manifest = context.wait(registry.manifest(&model, version));
-            let line = Listed::of(&model, version, champion == Some(version), manifest);
-            listed.push(Listed { alias_fault: alias_fault.clone(), ..line });
+            listed.push(Listed::of(&model, version, &aliases, manifest));
         }
     }
     Ok(match args.common.output {
@@ -65,7 +69,7 @@ impl Listed {
     fn of(
         model: &ModelName,
         version: u64,
-        is_champion: bool,
+        aliases: &Aliases,
         manifest: Result<Manifest, RegistryError>,
     ) -> Self {
         let (manifest, refused) = match manifest {
@@ -77,8 +81,10 @@ impl Listed {
         Self {
             model: model.to_string(),
             version,
-            is_champion,
-            alias_fault: None,
+            is_champion: aliases.names(version).iter().any(|alias| alias == CHAMPION),
+            aliases: aliases.names(version),
+            called: aliases.listed(version),
+            alias_fault: (!aliases.faults.is_empty()).then(|| aliases.faults.join("; ")),
             refused,
             estimator: manifest.map(|manifest| manifest.estimator.name.clone()),
             rmse: scores.map(|scores| scores.rmse),
@@ -89,25 +95,20 @@ impl Listed {
 
     fn cells(self) -> Vec<String> {
         let alias = match &self.alias_fault {
-            Some(_) => "unreadable",
-            None if self.is_champion => CHAMPION,
-            None => "",
+            Some(_) if self.called.is_empty() => "unreadable".to_owned(),
+            _ => self.called.join(", "),
         };
         let remarks = [self.refused.or(self.finished_at), self.alias_fault];
         vec![
             self.model,
             self.version.to_string(),
-            alias.to_owned(),
+            alias,
             self.estimator.unwrap_or_default(),
             self.rmse.map(fixed).unwrap_or_default(),
             self.r2.map(share).unwrap_or_default(),
             remarks.into_iter().flatten().collect::<Vec<_>>().join("; "),
         ]
     }
-}
-
-fn in_one_line(error: RegistryError) -> String {
-    format!("{:#}", anyhow::Error::from(error))
 }
 
 /// Shows one version.
@@ -117,19 +118,20 @@ pub(crate) fn show(args: &VersionArgs, context: &Context<'_>) -> anyhow::Result<
     let (champion, unread) = champion::number(&registry, &model, context);
     warning::log(unread.as_slice());
     let manifest = context.wait(registry.manifest(&model, version))?;
-    let is_champion = champion == Some(version);
+    let aliases = Aliases::of(&registry, &model, context)?;
     Ok(match args.common.output {
-        Output::Text => described(&manifest, is_champion),
+        Output::Text => described(&manifest, &aliases.called(version)),
         Output::Json => to_json(&serde_json::json!({
-            "is_champion": is_champion,
+            "is_champion": champion == Some(version),
+            "aliases": aliases.names(version),
             "manifest": manifest,
         })),
     })
 }
 
-fn described(manifest: &Manifest, is_champion: bool) -> String {
+fn described(manifest: &Manifest, aliases: &[String]) -> String {
     let Manifest { model, version, estimator, scores, provenance, signature, .. } = manifest;
-    let alias = if is_champion { ", the champion" } else { "" };
+    let alias: String = aliases.iter().map(|alias| format!(", {alias}")).collect();
     let fact = |what: &str, value: String| vec![what.to_owned(), value];
     let settings = estimator.hyperparameters.iter();
     let settings: Vec<_> = settings.map(|(name, value)| format!("{name} {value}")).collect();
@@ -190,10 +192,10 @@ pub(crate) fn verify(args: &VerifyArgs, context: &Context<'_>) -> anyhow::Result
             let whole = format!(
                 "{model} version {version} is whole: seal, digests and structure are right, and it answers its golden rows"
             );
-            let entries = ledger.map(|n_entries| {
+            let entries = ledger.map(|n| {
                 format!(
-                    "\nThe ledger is unbroken: {n_entries} entries, each hashed onto the one before; the aliases are where \
-                     it says"
+                    "\nThe ledger is unbroken: {}, each hashed onto the one before; the aliases are where it says",
+                    n_entries(n)
                 )
             });
             whole + &entries.unwrap_or_default()

@@ -130,6 +130,15 @@ impl HeldOut {
         self.target.len()
     }
 
+    /// The line of the document that a row begins in, from 1.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    pub fn line(&self, row_idx: usize) -> usize {
+        1 + self.csv[..self.starts[row_idx]].iter().filter(|&&byte| byte == b'\n').count()
+    }
+
     /// CSV documents of at most `n_rows` rows each (0 is taken as 1), every one with the header, so that a reader needs
     /// little memory. Their rows in order are those of the whole.
     pub fn blocks(&self, n_rows: usize) -> impl Iterator<Item = Vec<u8>> {

@@ -93,19 +93,30 @@ impl Registry {
         &self,
         model: &ModelName,
     ) -> Result<Vec<(String, Standing)>, RegistryError> {
-        let folder = Path::from_iter([model.as_str(), "aliases"]);
         let mut aliases = Vec::new();
-        for file in self.file_names(&folder).await? {
-            let alias = file.strip_suffix(".json").filter(|alias| is_name(alias));
-            let Some(alias) = alias else { continue };
-            if let Some(standing) = self.standing(model, alias).await?
+        for alias in self.alias_names(model).await? {
+            if let Some(standing) = self.standing(model, &alias).await?
                 && standing.version.is_some()
             {
-                aliases.push((alias.to_owned(), standing));
+                aliases.push((alias, standing));
             }
         }
-        aliases.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(aliases)
+    }
+
+    /// The names of the aliases that have a file, whatever it says, sorted.
+    ///
+    /// # Errors
+    ///
+    /// Where listing fails.
+    pub async fn alias_names(&self, model: &ModelName) -> Result<Vec<String>, RegistryError> {
+        let folder = Path::from_iter([model.as_str(), "aliases"]);
+        let files = self.file_names(&folder).await?;
+        let names = files.iter().filter_map(|file| file.strip_suffix(".json"));
+        let mut names: Vec<String> =
+            names.filter(|alias| is_name(alias)).map(str::to_owned).collect();
+        names.sort();
+        Ok(names)
     }
 
     pub(crate) async fn read_alias(

@@ -181,6 +181,25 @@ impl Ledger {
     ///
     /// A rollback undoes a promotion, so that a second one goes back further. What was pruned is passed over.
     pub fn previous_champion(&self) -> Option<u64> {
+        let mut champions = self.champions();
+        let current = champions.pop();
+        let earlier = champions.into_iter().rev();
+        earlier.filter(|&champion| Some(champion) != current).find(|&c| !self.is_pruned(c))
+    }
+
+    /// The version that was champion before `present`: what a rollback goes back to.
+    ///
+    /// Where the alias was written by hand, that is the last one that the ledger names.
+    pub fn champion_before(&self, present: Option<u64>) -> Option<u64> {
+        match self.champions().last().copied() {
+            last if last == present => self.previous_champion(),
+            Some(last) if !self.is_pruned(last) => Some(last),
+            _ => self.previous_champion(),
+        }
+    }
+
+    /// The champions in turn, without those that a rollback took back.
+    fn champions(&self) -> Vec<u64> {
         let mut champions: Vec<u64> = Vec::new();
         let moves = self.entries.iter().filter(|entry| entry.is_move() && entry.alias == CHAMPION);
         for entry in moves {
@@ -195,9 +214,7 @@ impl Ledger {
                 _ => champions.push(to),
             }
         }
-        let current = champions.pop();
-        let earlier = champions.into_iter().rev();
-        earlier.filter(|&champion| Some(champion) != current).find(|&c| !self.is_pruned(c))
+        champions
     }
 
     /// The highest version that an entry names; 0 where none does.
@@ -341,7 +358,7 @@ impl Registry {
         if ledger.fault.is_some() {
             return Ok(ledger.fault.clone());
         }
-        let aliases = self.aliases(model).await?.into_iter().map(|(alias, _)| alias);
+        let aliases = self.alias_names(model).await?.into_iter();
         let moved = ledger.last_moves().into_keys().map(str::to_owned);
         let aliases: BTreeSet<String> = aliases.chain(moved).collect();
         for alias in aliases {
@@ -358,7 +375,19 @@ impl Registry {
         ledger: &Ledger,
         alias: String,
     ) -> Result<Option<LedgerFault>, RegistryError> {
-        let standing = self.standing(model, &alias).await?.unwrap_or_default();
+        let standing = match self.standing(model, &alias).await {
+            Ok(standing) => standing.unwrap_or_default(),
+            Err(RegistryError::UnreadableAlias { reason, .. }) => {
+                let last = ledger.last_move(&alias);
+                let expected = last.map_or("nothing".to_owned(), |last| match last.to {
+                    Some(version) => format!("version {version} by entry {}", last.entry),
+                    None => format!("no version by entry {}", last.entry),
+                });
+                let found = format!("nothing that can be read ({reason})");
+                return Ok(Some(LedgerFault::Alias { alias, found, expected }));
+            }
+            Err(error) => return Err(error),
+        };
         let head = ledger.head.as_ref().map_or(0, |(head, _)| *head);
         if standing.entry.is_some_and(|entry| entry > head) {
             return Ok(Some(LedgerFault::Missing(head + 1)));
@@ -373,6 +402,9 @@ impl Registry {
         let last = ledger.last_move(&alias);
         let expected = last.map(|last| (last.to, Some(last.entry)));
         let found = (standing.version, standing.entry);
+        if standing.version.is_none() && expected.is_none() {
+            return Ok(None); // nobody ever put it there
+        }
         if expected != Some(found) {
             let expected = expected.map_or("nothing".to_owned(), |(to, entry)| named(to, entry));
             let found = named(found.0, found.1);

@@ -25,6 +25,8 @@ impl Registry {
         let newest = versions.iter().rev().filter(|&&version| !ledger.is_pruned(version));
         let mut kept: BTreeSet<u64> = newest.take(keep.max(1)).copied().collect();
         kept.extend(aliases.iter().filter_map(|(_, standing)| standing.version));
+        let champion = aliases.iter().find(|(alias, _)| alias == CHAMPION);
+        kept.extend(ledger.champion_before(champion.and_then(|(_, standing)| standing.version)));
         kept.extend(ledger.previous_champion());
         // Where an alias is behind its ledger, or not there yet, both count.
         kept.extend(ledger.last_moves().into_values().filter_map(|last| last.to));
@@ -42,6 +44,21 @@ impl Registry {
         keep: usize,
         stamp: Stamp<'_>,
     ) -> Result<Vec<u64>, RegistryError> {
+        self.prune_because(None, model, keep, stamp).await
+    }
+
+    /// As [`Registry::prune`]; the ledger is told why.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::prune`].
+    pub async fn prune_because(
+        &self,
+        reason: Option<&str>,
+        model: &ModelName,
+        keep: usize,
+        stamp: Stamp<'_>,
+    ) -> Result<Vec<u64>, RegistryError> {
         let _lock = self.lock(model).await?;
         loop {
             let seen = self.aliases(model).await?.into_iter().map(|(_, standing)| standing);
@@ -52,7 +69,9 @@ impl Registry {
             if pruned.is_empty() {
                 return Ok(pruned);
             }
-            if self.append(model, &pruning(CHAMPION, pruned.clone(), &ledger, stamp)).await? {
+            let mut entry = pruning(CHAMPION, pruned.clone(), &ledger, stamp);
+            entry.reason = reason.map(str::to_owned);
+            if self.append(model, &entry).await? {
                 for &version in &pruned {
                     self.remove(model, version).await?;
                 }

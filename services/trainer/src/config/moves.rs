@@ -38,7 +38,13 @@ pub(crate) struct VerifyArgs {
     pub(crate) version: VersionArgs,
 
     /// Check the ledger of the model as well: that no entry was changed, removed or put in between
-    #[arg(long, env = "CANOPY_LEDGER", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    #[arg(
+        long,
+        env = "CANOPY_LEDGER",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Checks",
+    )]
     pub(crate) ledger: bool,
 }
 
@@ -50,11 +56,11 @@ pub(crate) struct PromoteArgs {
     pub(crate) model: ModelName,
 
     /// The version's number
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", value_parser = version)]
     pub(crate) version: u64,
 
     /// The alias that names the version from then on
-    #[arg(long, env = "CANOPY_TO", value_name = "ALIAS", default_value = CHAMPION)]
+    #[arg(long, env = "CANOPY_TO", value_name = "ALIAS", default_value = CHAMPION, value_parser = alias)]
     pub(crate) to: String,
 
     #[command(flatten)]
@@ -80,7 +86,6 @@ pub(crate) struct JudgedArgs {
         env = "CANOPY_FORCE",
         action = ArgAction::SetTrue,
         value_parser = BoolishValueParser::new(),
-        requires = "reason",
         help_heading = "Gates",
     )]
     pub(crate) force: bool,
@@ -97,7 +102,7 @@ pub(crate) struct RollbackArgs {
     pub(crate) model: ModelName,
 
     /// The version to go back to; without: the champion before the present one
-    #[arg(long, env = "CANOPY_TO", value_name = "VERSION")]
+    #[arg(long, env = "CANOPY_TO", value_name = "VERSION", value_parser = version)]
     pub(crate) to: Option<u64>,
 
     #[command(flatten)]
@@ -123,11 +128,23 @@ pub(crate) struct CanarySetArgs {
     pub(crate) promote: ChallengerArgs,
 
     /// shadow: it predicts beside the champion and never answers; canary: it answers a share of the requests
-    #[arg(long, env = "CANOPY_MODE", value_enum, default_value_t = TrialMode::Canary)]
+    #[arg(
+        long,
+        env = "CANOPY_MODE",
+        value_enum,
+        default_value_t = TrialMode::Canary,
+        help_heading = "Trial",
+    )]
     pub(crate) mode: TrialMode,
 
     /// The share of requests that a canary answers, 0 to 100; without: as it is, or else as the server has it
-    #[arg(long, env = "CANOPY_PERCENT", value_name = "N", value_parser = percent)]
+    #[arg(
+        long,
+        env = "CANOPY_PERCENT",
+        value_name = "N",
+        value_parser = percent,
+        help_heading = "Trial",
+    )]
     pub(crate) percent: Option<f64>,
 }
 
@@ -139,7 +156,7 @@ pub(crate) struct ChallengerArgs {
     pub(crate) model: ModelName,
 
     /// The version's number; without: the present challenger
-    #[arg(value_name = "VERSION")]
+    #[arg(value_name = "VERSION", value_parser = version)]
     pub(crate) version: Option<u64>,
 
     #[command(flatten)]
@@ -156,6 +173,29 @@ pub(crate) enum TrialMode {
     Shadow,
     /// It answers a share.
     Canary,
+}
+
+impl JudgedArgs {
+    /// What clap cannot see: a variable may say that nothing is forced.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let is_explained = self.act.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+        if self.force && !is_explained {
+            return Err(
+                "--force needs --reason: the ledger keeps why a gate was overruled".to_owned()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl CanarySetArgs {
+    /// What clap cannot see: a share of what is never answered.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.mode == TrialMode::Shadow && self.percent.is_some() {
+            return Err("--percent is the share of a canary; a shadow never answers".to_owned());
+        }
+        self.promote.judged.check()
+    }
 }
 
 impl From<TrialMode> for Mode {
@@ -238,6 +278,19 @@ pub(crate) struct SignArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+fn version(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected the number of a version, such as 3".to_owned())
+}
+
+/// Checked as a model's name is; a number would be taken for a version.
+fn alias(text: &str) -> Result<String, String> {
+    let is_name = text.parse::<ModelName>().is_ok() && text.parse::<u64>().is_err();
+    is_name.then(|| text.to_owned()).ok_or_else(|| {
+        "expected a name of 1 to 63 of a-z, 0-9, `.`, `_` and `-`, a letter or digit first and last, and no number"
+            .to_owned()
+    })
 }
 
 fn percent(text: &str) -> Result<f64, String> {

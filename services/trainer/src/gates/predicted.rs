@@ -1,6 +1,5 @@
 //! What both versions predict for the held-out rows.
 
-use anyhow::Context as _;
 use dataset::HeldOut;
 use registry::ModelVersion;
 use schema::{Nulls, ReadOptions, UnknownFeatures};
@@ -45,8 +44,14 @@ pub(crate) fn predict_held_out(
     let mut predicted = Vec::with_capacity(held_out.n_rows());
     for block in held_out.blocks(BLOCK_ROWS) {
         context.go_on()?;
-        let request = version.manifest.signature.read_csv(&block, options).with_context(|| {
-            format!("version {} cannot answer the held-out rows", version.manifest.version)
+        let request = version.manifest.signature.read_csv(&block, options).map_err(|error| {
+            // Its own row counts from the block's first.
+            let row = error.row().map(|row| predicted.len() + row);
+            let line = row.filter(|row| *row < held_out.n_rows()).map(|row| held_out.line(row));
+            let line = line.map(|line| format!(" (line {line})")).unwrap_or_default();
+            let number = version.manifest.version;
+            let said = format!("version {number} cannot answer the held-out rows{line}");
+            anyhow::Error::from(error).context(said)
         })?;
         predicted.extend(version.pipeline.predict(&request.rows));
     }

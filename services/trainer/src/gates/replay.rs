@@ -58,7 +58,8 @@ pub(super) fn judge(contest: &Contest<'_>) -> anyhow::Result<GateRecord> {
     let requests = counted(n_requests, "recent request");
     let detail = match &first {
         None => format!(
-            "it answers all {requests}; predictions move by {} on average",
+            "it answers {}{requests}; predictions move by {} on average",
+            if n_requests == 1 { "the " } else { "all " },
             number(mean_moved)
         ),
         Some(reason) => {

@@ -57,6 +57,87 @@ impl Place {
         command
     }
 
+    /// Publishes a version; without `--promote` only the first becomes the champion.
+    pub(crate) fn publish(&self, csv: &str, args: &[&str]) {
+        let data = self.file("table.csv", csv);
+        let output = self.fit(&data).args(args).output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+
+    /// So many equal versions, of which the first is the champion.
+    pub(crate) fn publish_equal(&self, n: usize) {
+        for _ in 0..n {
+            self.publish(&rents(60), &[]);
+        }
+    }
+
+    /// A champion of five trees, and a version 2 that is worse: one split.
+    pub(crate) fn publish_worse() -> Self {
+        let place = Self::new();
+        place.publish(&rents(60), &[]);
+        place.publish(&rents(60), &WORSE);
+        place
+    }
+
+    /// Standard output of a command that succeeds.
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let (said, error) = (stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {said}{error}");
+        said
+    }
+
+    /// Standard output of a command that a gate refuses.
+    pub(crate) fn refused(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let (said, error) = (stdout(&output), stderr(&output));
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {said}{error}");
+        said
+    }
+
+    /// Exit code and standard error, from `error:` on, of a command that fails.
+    pub(crate) fn fails(&self, args: &[&str]) -> (i32, String) {
+        let mut command = trainer();
+        command.args(args).arg("--registry").arg(self.registry());
+        failure(command)
+    }
+
+    /// The document of a command that succeeds.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        json(&self.run(&[args, &["--output", "json"]].concat()))
+    }
+
+    /// The entries of the ledger.
+    pub(crate) fn entries(&self) -> Vec<Value> {
+        let history = self.json(&["history", "rents"]);
+        history["entries"].as_array().expect("entries").clone()
+    }
+
+    /// The judgement of one gate in an entry of the ledger, or in what `promote` prints.
+    pub(crate) fn gate(judged: &Value, name: &str) -> Value {
+        let gates = judged["gates"].as_array().expect("gates");
+        gates.iter().find(|gate| gate["gate"] == name).expect("such a gate").clone()
+    }
+
+    /// Where one entry of the ledger lies.
+    pub(crate) fn entry_file(&self, entry: u64) -> PathBuf {
+        self.registry().join(format!("rents/ledger/{entry:08}.json"))
+    }
+
+    /// Where an alias lies.
+    pub(crate) fn alias_file(&self, alias: &str) -> PathBuf {
+        self.registry().join(format!("rents/aliases/{alias}.json"))
+    }
+
+    /// Changes one byte in the middle of a file of a version.
+    pub(crate) fn damage(&self, version: u64, name: &str) {
+        let path = self.version_file(version, name);
+        let mut bytes = fs::read(&path).expect("a file of the version");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).expect("a changed file");
+    }
+
     /// Any other command on the registry.
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         let mut command = trainer();
@@ -88,6 +169,9 @@ impl Place {
         self.registry().join(format!("rents/versions/{version}/{name}"))
     }
 }
+
+/// Flags for a model that is worse than the usual one: a single split.
+pub(crate) const WORSE: [&str; 4] = ["--n-estimators", "1", "--max-depth", "1"];
 
 /// A small table of every dtype with missing values.
 pub(crate) fn rents(n_rows: usize) -> String {

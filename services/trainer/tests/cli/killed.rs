@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::helpers::{Place, rents, stderr};
+use serde_json::Value;
+
+use crate::helpers::{Place, rents, stderr, trainer};
 
 fn signal(child: &Child, name: &str) {
     let id = child.id().to_string();
@@ -115,7 +117,7 @@ fn spin_until(mut reached: impl FnMut() -> bool, limit: Duration) {
 
 #[test]
 fn killed_at_any_moment_it_leaves_only_whole_versions() {
-    const KILLS: usize = 220;
+    const KILLS: usize = 250;
     const N_FILES: usize = 4;
     let place = Place::new();
     let data = place.file("rents.csv", rents(40));
@@ -166,6 +168,115 @@ fn killed_at_any_moment_it_leaves_only_whole_versions() {
     }
     let last = fit().status().expect("the binary runs");
     assert!(last.success(), "a new version is published among the leftovers");
+}
+
+/// What the files say without anybody who would repair them: entries of the ledger, and the entry that the
+/// champion's alias was put there by.
+fn recorded(place: &Place) -> (usize, u64) {
+    let ledger = entries(&place.registry().join("rents/ledger"));
+    // A file that is being written has another name, with a # and a number.
+    let n_entries = ledger.iter().filter(|name| name.ends_with(".json")).count();
+    let alias = fs::read(place.alias_file("champion")).expect("an alias is replaced at once");
+    let alias: Value = serde_json::from_slice(&alias).expect("a whole alias");
+    (n_entries, alias["entry"].as_u64().expect("an entry"))
+}
+
+/// A promotion of a version, or a rollback to it.
+fn moving(place: &Place, version: u64, kill: usize) -> Command {
+    let version = version.to_string();
+    let mut command = trainer();
+    match kill % 3 {
+        0 => command.args(["rollback", "rents", "--to", &version]),
+        _ => command.args(["promote", "rents", &version]),
+    };
+    command.env("CANOPY_REGISTRY", place.registry()).env("CANOPY_LOG", "off");
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// When a move was killed.
+#[derive(Debug, Default)]
+struct Moves {
+    before_its_entry: usize,
+    /// The ledger has moved, the alias has not.
+    between_entry_and_alias: usize,
+    moved: usize,
+}
+
+#[test]
+fn a_move_that_is_killed_at_any_moment_is_made_or_not_and_blocks_no_other() {
+    const KILLS: usize = 250;
+    let mut place = Place::new();
+    let (mut draws, mut tally) = (Draws(43), Moves::default());
+    let mut usual = Duration::ZERO;
+    for kill in 0..KILLS {
+        // A new registry now and then: a long ledger takes long to read.
+        if kill % 50 == 0 {
+            place = Place::new();
+            place.publish_equal(2);
+            let start = Instant::now();
+            assert!(moving(&place, 2, kill).status().expect("the binary runs").success());
+            usual = start.elapsed();
+        }
+        let (before, _) = recorded(&place);
+        let champion = place.champion().expect("a champion");
+        let other = 3 - champion;
+        let ledger = place.registry().join("rents/ledger");
+        let mut child = moving(&place, other, kill).spawn().expect("it starts");
+        if kill % 5 == 0 {
+            spin_until(|| false, usual.mul_f64(draws.share()));
+        } else {
+            // The file under another name comes first, then the entry, then the alias.
+            let entry = place.entry_file(before as u64 + 1);
+            let n_files = entries(&ledger).len();
+            let reached = || match kill % 2 {
+                0 => entry.exists(),
+                _ => entries(&ledger).len() > n_files,
+            };
+            spin_until(reached, 10 * usual);
+            spin_until(|| false, Duration::from_micros((draws.share() * 400.0) as u64));
+        }
+        child.kill().expect("a signal is sent"); // SIGKILL
+        child.wait().expect("it ends");
+
+        let (n_entries, by) = recorded(&place);
+        let is_behind = by < n_entries as u64;
+        match (n_entries - before, is_behind) {
+            (0, _) => tally.before_its_entry += 1,
+            (_, true) => tally.between_entry_and_alias += 1,
+            (_, false) => tally.moved += 1,
+        }
+        place.ok(&["list"]);
+        let verified = place.run(&["verify", "rents@champion", "--ledger"]);
+        if is_behind {
+            let said = format!(
+                "the alias `champion` names version {} by entry {by} where",
+                place.champion().unwrap_or(0)
+            );
+            assert_eq!(verified.status.code(), Some(1), "kill {kill}");
+            assert!(stderr(&verified).contains(&said), "kill {kill}: {}", stderr(&verified));
+            place.ok(&["verify", "rents@champion"]);
+        } else {
+            assert_eq!(verified.status.code(), Some(0), "kill {kill}: {}", stderr(&verified));
+        }
+        // Whoever comes next finishes what the ledger says, and then moves on from there: be it to either version.
+        let next = if kill % 4 < 2 { champion } else { other };
+        let moved = moving(&place, next, kill + 1).output().expect("the binary runs");
+        assert_eq!(moved.status.code(), Some(0), "kill {kill}: {}", stderr(&moved));
+        assert_eq!(place.champion(), Some(next), "kill {kill}");
+        place.ok(&["verify", "rents@champion", "--ledger"]);
+        if kill % 50 == 49 {
+            for pair in place.entries().windows(2) {
+                assert_eq!(pair[0]["to"], pair[1]["from"], "no move that was made is forgotten");
+            }
+        }
+    }
+    println!("{KILLS} kills: {tally:?}");
+    assert!(tally.between_entry_and_alias > KILLS / 50, "the kills miss the window: {tally:?}");
+    assert!(tally.before_its_entry > 0 && tally.moved > 0, "the kills miss the ends: {tally:?}");
+    // Nothing of what was being written is left among what is read.
+    let history = place.json(&["history", "rents"]);
+    assert_eq!(history["fault"], Value::Null);
 }
 
 #[test]

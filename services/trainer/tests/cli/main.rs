@@ -11,3 +11,12 @@ mod killed;
 mod output;
 mod versions;
 mod warnings;
+
+mod canary;
+mod compare;
+mod gates;
+mod keys;
+mod ledger;
+mod prune;
+mod race;
+mod rollback;

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::helpers::{Place, json, rents, stderr, stdout};
+use crate::helpers::{Place, WORSE, json, rents, stderr, stdout};
 
 #[test]
 fn json_is_one_document_with_everything_a_script_needs() {
@@ -128,4 +128,49 @@ fn shows_a_bar_on_a_terminal() {
     let shown = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{shown}");
     assert!(shown.contains("fitting ") && shown.contains("/5 trees"), "{shown}");
+}
+
+#[test]
+fn every_command_answers_with_one_document_and_the_same_fields_each_time() {
+    let place = Place::new();
+    place.publish_equal(3);
+    let key = place.path("key").display().to_string();
+    let moved = [
+        "alias", "champion", "entry", "forced", "gates", "model", "previous", "promoted", "trial",
+        "version",
+    ];
+    let cases: [(&[&str], &[&str]); 16] = [
+        (&["list"], &["versions"]),
+        (&["show", "rents"], &["aliases", "is_champion", "manifest"]),
+        (&["verify", "rents"], &["ledger_entries", "model", "verified", "version"]),
+        (&["verify", "rents", "--ledger"], &["ledger_entries", "model", "verified", "version"]),
+        (&["promote", "rents", "2"], &moved),
+        (&["promote", "rents", "2"], &moved), // it is the champion already
+        (&["rollback", "rents"], &["champion", "entry", "model", "previous"]),
+        (&["rollback", "rents", "--to", "1"], &["champion", "entry", "model", "previous"]),
+        (&["canary", "set", "rents", "2", "--percent", "5"], &moved),
+        (&["canary", "set", "rents", "--percent", "6"], &moved),
+        (&["canary", "stop", "rents"], &["challenger", "entry", "model", "previous"]),
+        (&["canary", "stop", "rents"], &["challenger", "entry", "model", "previous"]),
+        (&["history", "rents"], &["entries", "fault", "model"]),
+        (&["prune", "rents", "--keep", "1", "--dry-run"], &["dry_run", "model", "pruned"]),
+        (&["keygen", "--signing-key", &key], &["id", "signing_key", "trusted_key"]),
+        (&["sign", "rents", "--signing-key", &key], &["key", "model", "version"]),
+    ];
+    for (args, fields) in cases {
+        let document = place.json(args);
+        let names: Vec<_> = document.as_object().expect("an object").keys().collect();
+        assert_eq!(names, fields, "{args:?}");
+    }
+    let line = &place.json(&["list"])["versions"][0];
+    let names: Vec<_> = line.as_object().expect("an object").keys().collect();
+    let expected =
+        ["aliases", "estimator", "finished_at", "is_champion", "model", "r2", "rmse", "version"];
+    assert_eq!(names, expected);
+    // Of a refusal, too: a script reads why.
+    place.publish(&rents(60), &WORSE);
+    let refused = place.refused(&["promote", "rents", "4", "--output", "json"]);
+    let refused: serde_json::Value = serde_json::from_str(&refused).expect("one JSON document");
+    let names: Vec<_> = refused.as_object().expect("an object").keys().collect();
+    assert_eq!(names, moved);
 }

@@ -83,7 +83,7 @@ fn says_what_is_not_there() {
         (&["show", "flats"], "model `flats` has no versions in "),
         (&["promote", "rents", "7"], "model `rents` has no version 7; it has 1, 2"),
         (&["show", "../rents"], "cannot be a model's name"),
-        (&["show", "rents@"], "has no alias ``"),
+        (&["show", "rents@"], "`` cannot be an alias"),
     ];
     for (args, message) in cases {
         let output = place.run(args);
