@@ -2,6 +2,7 @@
 # The life of a model on the terminal: train, compare, shadow, canary, promote, a bad model and its end, history.
 # `make demo-lifecycle` runs it; DEMO_PORT is the port (8000).
 set -euo pipefail
+export USER=${USER:-$(id -un)} # who the ledger says it was
 for variable in ${!CANOPY_*}; do unset "$variable"; done
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,9 @@ bin=${CARGO_TARGET_DIR:-target}/release
 registry=$folder/models
 server='' traffic=''
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+# On a terminal each step stays for a moment (DEMO_PAUSE seconds).
+pause=$([ -t 1 ] && echo "${DEMO_PAUSE:-3}" || echo "${DEMO_PAUSE:-0}")
+say() { sleep "$pause"; printf '\n\033[1m%s\033[0m\n' "$*"; }
 note() { printf '\033[2m%s\033[0m\n' "$*"; }
 # Shows the trainer's command as it could be typed, and runs it. The log stays away: the answer says it all.
 trainer() {
@@ -22,7 +25,7 @@ trainer() {
     "$bin/canopy-trainer" "$@" --registry "$registry" --log error
 }
 # The same for `fit`, whose answer is long: only what became of the version.
-fit() { trainer fit "$@" --target price --model diamonds --by "$(id -un)" | sed -n '/^Published/,/^Report/{/^Report/!p}'; }
+fit() { trainer fit "$@" --target price --model diamonds | sed -n '/^Published/,/^Report/{/^Report/!p}'; }
 ready() { curl --silent --fail --max-time 2 "$url/ready"; }
 # Waits until something on the server is so; the limit only ends a demo that would wait for ever.
 until_so() { # WHAT COMMAND...
@@ -34,14 +37,17 @@ until_so() { # WHAT COMMAND...
         sleep 0.1
     done
 }
-metric() { curl --silent "$url/metrics" | grep -F "$1" | grep -v '^#' || true; }
+# The series of a name that are not 0.
+metric() { curl --silent "$url/metrics" | grep -F "$1" | grep -v '^#' | awk '$NF != 0' | sort || true; }
 serves() { ready | grep -q "\"version\":$1[,}]"; }
-compared() { [ "$(metric 'canopy_challenger_requests_total{' | awk '{ n += $2 } END { print n + 0 }')" -ge "$1" ]; }
-vetoed() { [ -n "$(metric canopy_challenger_vetoes_total | awk '$2 > 0')" ]; }
-shares() { # N: which versions answer as many sessions
-    seq "$1" | xargs -P 4 -I{} curl --silent "$url/predict" -H 'Content-Type: application/json' -H 'X-Canopy-Session: customer-{}' \
-        -d @examples/requests/diamond.json -w '\n' | sed 's/.*"version":\([0-9]*\).*/\1/' | sort | uniq -c |
-        awk '{ printf "  version %s answers %d sessions\n", $2, $1 }'
+compared() { metric 'canopy_challenger_requests_total{' | awk -v least="$1" '{ n += $NF } END { exit n < least }'; }
+vetoed() { [ -n "$(metric canopy_challenger_vetoes_total)" ]; }
+taken_away() { grep -q 'is taken away' "$folder/inference.log"; }
+ask() { curl --silent "$url/predict" -H 'Content-Type: application/json' -d @examples/requests/diamond.json "$@"; }
+shares() { # N: which versions answer so many sessions
+    for session in $(seq "$1"); do
+        ask -H "X-Canopy-Session: customer-$session" | sed 's/.*"version":\([0-9]*\).*/\1\n/'
+    done | sort | uniq -c | awk '{ printf "  version %s answers %d of the sessions\n", $2, $1 }'
 }
 finish() { for process in $traffic $server; do kill "$process" 2>/dev/null || true; done; }
 trap finish EXIT
@@ -72,7 +78,7 @@ traffic=$!
 
 say "4. Train version 2, a larger forest, and compare both on rows that neither has learned from"
 fit --data examples/data/diamonds.csv --n-estimators 50 --max-depth 10
-trainer compare diamonds@1 2 | sed -n '1,9p'
+trainer compare diamonds@1 2 | sed -n '1,8p'
 
 say "5. Shadow: version 2 predicts beside version 1 on live requests, and answers none"
 trainer canary set diamonds 2 --mode shadow --replay "$folder/requests/diamonds.jsonl"
@@ -103,16 +109,17 @@ say "9. Somebody forces it into the canary: the servers veto it by themselves"
 trainer canary set diamonds 3 --percent 25 --force --reason "the gate is wrong, surely"
 until_so "the veto" vetoed
 metric canopy_challenger_vetoes_total
-grep -F veto "$folder/inference.log" | sed 's/.*"message":"\([^"]*\)".*/  the log: \1/' | head -2
+until_so "the alias is away" taken_away
+grep -E 'is vetoed|is taken away' "$folder/inference.log" | sed 's/.*"message":"\([^"]*\)".*/  the log: \1/'
 shares 40
 
 say "10. Somebody forces it to be the champion: one command goes back"
 trainer promote diamonds 3 --force --reason "trust me"
 until_so "version 3 answers" serves 3
-curl --silent "$url/predict" -H 'Content-Type: application/json' -d @examples/requests/diamond.json && echo
+ask && echo
 trainer rollback diamonds --reason "prices a hundred times too high"
 until_so "version 2 answers" serves 2
-curl --silent "$url/predict" -H 'Content-Type: application/json' -d @examples/requests/diamond.json && echo
+ask && echo
 
 say "11. Who did what, when and why; and that nobody has changed the book since"
 trainer history diamonds
