@@ -14,6 +14,7 @@ mod warnings;
 
 mod canary;
 mod compare;
+mod divergence;
 mod gates;
 mod keys;
 mod ledger;
