@@ -2,6 +2,7 @@
 
 use registry::{Action, CHALLENGER, Mode, Move, Trial};
 
+use crate::champion;
 use crate::config::{CanaryCommand, CanarySetArgs, CanaryStopArgs, Output};
 use crate::context::Context;
 use crate::gates::Judged;
@@ -29,6 +30,10 @@ fn set(args: &CanarySetArgs, context: &Context<'_>) -> anyhow::Result<Said> {
     let version = version.ok_or_else(|| {
         anyhow::anyhow!("`{model}` has no challenger; name the version: canary set {model} VERSION")
     })?;
+    anyhow::ensure!(
+        champion::number(&registry, model, context).0 != Some(version),
+        "version {version} is the champion of `{model}`: it answers already"
+    );
     let rows = promote::held_out(&registry, model, version, &wanted.judged, context)?;
     let wanted_move = Wanted {
         model,

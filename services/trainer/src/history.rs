@@ -23,8 +23,14 @@ pub(crate) fn history(args: &HistoryArgs, context: &Context<'_>) -> anyhow::Resu
             "entries": ledger.entries,
             "fault": fault.map(|fault| fault.to_string()),
         })),
-        Output::Text if ledger.entries.is_empty() => format!("{model} has no entry in its ledger"),
-        Output::Text => in_words(&ledger.entries),
+        Output::Text => {
+            let entries = match &ledger.entries[..] {
+                [] => format!("{model} has no entry in its ledger"),
+                entries => in_words(entries),
+            };
+            let fault = fault.map(|fault| format!("\nNOT AS IT WAS WRITTEN: {fault}"));
+            entries + &fault.unwrap_or_default()
+        }
     })
 }
 

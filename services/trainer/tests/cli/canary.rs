@@ -124,7 +124,12 @@ fn the_list_shows_every_alias() {
     // A challenger that becomes the champion is none any more.
     place.ok(&["promote", "rents", "2"]);
     assert!(line(2).contains(" 2  champion, staging  random-forest"), "{}", line(2));
-    place.ok(&["canary", "set", "rents", "2", "--mode", "shadow"]);
+    let (exit_code, error) = place.fails(&["canary", "set", "rents", "2", "--mode", "shadow"]);
+    assert_eq!(exit_code, 1);
+    assert!(error.contains("version 2 is the champion of `rents`: it answers already"), "{error}");
+    // An old alias of it by hand.
+    let by_hand = r#"{"version":2,"mode":"shadow"}"#;
+    std::fs::write(place.alias_file("challenger"), by_hand).expect("an alias");
     assert!(line(2).contains("champion, challenger (shadow), staging"), "{}", line(2));
     // An alias that cannot be read hides no other.
     std::fs::write(place.alias_file("challenger"), "{").expect("a broken alias");
