@@ -79,6 +79,24 @@ impl ActiveModel {
         }
     }
 
+    /// Reads rows that were written for another version; none where it cannot take them as they were meant.
+    pub(crate) fn read_instead_of(
+        &self,
+        champion: &Self,
+        body: &[u8],
+        format: BodyFormat,
+        options: ReadOptions,
+    ) -> Option<Request> {
+        let request = self.read(body, format, options).ok()?;
+        // By its place a value would become that of another feature, which nobody would notice.
+        (!request.by_position || self.has_columns_of(champion)).then_some(request)
+    }
+
+    fn has_columns_of<'a>(&'a self, other: &'a Self) -> bool {
+        let features = |model: &'a Self| model.signature().features().iter();
+        features(self).map(|feature| &feature.name).eq(features(other).map(|feature| &feature.name))
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.manifest.version
     }

@@ -166,8 +166,7 @@ impl ChallengerSlot {
 
     /// Ends this trial at once, unless it has ended; no later request is answered by it.
     pub(crate) fn veto(&self, challenger: &Arc<Challenger>, veto: Veto) {
-        let before = self.running.compare_and_swap(challenger, None);
-        if !before.as_ref().is_some_and(|before| Arc::ptr_eq(before, challenger)) {
+        if !self.end_by(challenger, &veto) {
             return;
         }
         challenger.series.set_mode(None);
@@ -182,13 +181,27 @@ impl ChallengerSlot {
             n_requests = veto.n_requests,
             "the challenger is vetoed and answers nothing more: {veto}"
         );
-        self.set_stopped(Some(Stopped::Vetoed(Vetoed {
-            version: challenger.model.version(),
-            identity: challenger.model.identity.clone(),
-            standing: challenger.standing.clone(),
-            veto,
-        })));
         self.vetoed.notify_one();
+    }
+
+    /// Whether this trial was running and is vetoed now. Whoever sees that it runs no more sees why as well: it
+    /// would be started anew otherwise.
+    fn end_by(&self, challenger: &Arc<Challenger>, veto: &Veto) -> bool {
+        if !self.is_running(challenger) {
+            return false;
+        }
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.running.compare_and_swap(challenger, None);
+        let is_ended = before.as_ref().is_some_and(|before| Arc::ptr_eq(before, challenger));
+        if is_ended {
+            *stopped = Some(Stopped::Vetoed(Vetoed {
+                version: challenger.model.version(),
+                identity: challenger.model.identity.clone(),
+                standing: challenger.standing.clone(),
+                veto: veto.clone(),
+            }));
+        }
+        is_ended
     }
 
     /// Notes a canary request that the champion had to answer.

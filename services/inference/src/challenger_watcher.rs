@@ -66,6 +66,13 @@ impl ChallengerWatcher {
         champion: &Arc<ActiveModel>,
     ) -> Result<(), String> {
         let Named { standing, version, candidate } = named;
+        if let Some(percent) = standing.trial.percent
+            && !(0.0..=100.0).contains(&percent)
+        {
+            return Err(format!(
+                "its alias asks for {percent} % of the requests; expected 0 to 100"
+            ));
+        }
         let running = self.slot().running();
         let Some(candidate) = candidate else {
             if running.is_some_and(|running| running.standing != *standing) {
@@ -142,8 +149,7 @@ impl ChallengerWatcher {
     fn settings(&self, standing: &Standing) -> Option<TrialSettings> {
         let own = &self.config.challenger;
         let mode = standing.trial.mode.or(own.challenger.mode())?;
-        let is_share = |percent: &f64| (0.0..=100.0).contains(percent);
-        let percent = standing.trial.percent.filter(is_share).unwrap_or(own.canary_percent);
+        let percent = standing.trial.percent.unwrap_or(own.canary_percent);
         Some(TrialSettings { mode, percent })
     }
 

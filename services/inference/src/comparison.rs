@@ -9,7 +9,7 @@ use std::thread::Thread;
 use std::time::Instant;
 
 use bytes::Bytes;
-use schema::ReadOptions;
+use schema::{ReadOptions, Request};
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::active_model::{ActiveModel, BodyFormat};
@@ -31,7 +31,8 @@ const SHOW_EVERY: usize = 100;
 /// The least urgent there is (`nice`): whatever answers goes first.
 const LEAST_URGENT: i32 = 19;
 
-/// A request that was answered.
+/// A request that was answered, or given up by whoever waited for a canary's answer.
+#[derive(Clone)]
 pub(crate) struct Answered<'a> {
     pub(crate) served: &'a Arc<ServedModel>,
     pub(crate) champion: Arc<ActiveModel>,
@@ -123,6 +124,31 @@ impl Comparison {
     }
 }
 
+/// Offers a request when it is dropped, unless that is called off.
+///
+/// A canary so slow that all its requests are given up would never be judged otherwise.
+pub(crate) struct OfferOnDrop<'a> {
+    offer: Option<(&'a Comparison, Answered<'a>)>,
+}
+
+impl<'a> OfferOnDrop<'a> {
+    pub(crate) fn new(comparison: &'a Comparison, answered: Answered<'a>) -> Self {
+        Self { offer: Some((comparison, answered)) }
+    }
+
+    pub(crate) fn call_off(mut self) {
+        self.offer = None;
+    }
+}
+
+impl Drop for OfferOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some((comparison, answered)) = self.offer.take() {
+            comparison.offer(answered);
+        }
+    }
+}
+
 impl Drop for Comparison {
     fn drop(&mut self) {
         self.sender = None;
@@ -203,9 +229,13 @@ struct Predicted {
 impl Job {
     /// Asks both and records what they said; none where the champion refuses.
     fn compare(&self, challenger_first: bool) -> Option<Compared> {
-        let ask_challenger = || self.ask(&self.challenger.model);
+        let Self { body, format, options, .. } = self;
+        let read = || self.champion.read(body, *format, *options).ok();
+        let read_instead =
+            || self.challenger.model.read_instead_of(&self.champion, body, *format, *options);
+        let ask_challenger = || ask(&self.challenger.model, read_instead);
         let early = challenger_first.then(ask_challenger);
-        let champion = self.ask(&self.champion).ok()?;
+        let champion = ask(&self.champion, read).ok()?;
         let challenger = early.unwrap_or_else(ask_challenger);
         let series = &self.challenger.series;
         series.count(challenger.as_ref().err().copied().unwrap_or(Outcome::Ok));
@@ -230,25 +260,24 @@ impl Job {
             challenger_seconds: challenger.seconds,
         }
     }
+}
 
-    fn ask(&self, model: &ActiveModel) -> Result<Predicted, Outcome> {
-        let answer = || {
-            let request = model.read(&self.body, self.format, self.options);
-            let rows = request.map_err(|_| Outcome::Refused)?.rows;
-            let n_rows = rows.n_rows().min(MAX_ROWS);
-            let mut predictions = vec![0.0; n_rows];
-            let started = Instant::now();
-            let values = &rows.values()[..n_rows * rows.n_features()];
-            model.pipeline.predict_into(values, &mut predictions);
-            let seconds = started.elapsed().as_secs_f64();
-            match predictions.iter().all(|prediction| prediction.is_finite()) {
-                true => Ok(Predicted { predictions, seconds }),
-                false => Err(Outcome::NotFinite),
-            }
-        };
-        // Nothing of it is used again after a panic.
-        catch_unwind(AssertUnwindSafe(answer)).unwrap_or(Err(Outcome::Panicked))
-    }
+fn ask(model: &ActiveModel, read: impl FnOnce() -> Option<Request>) -> Result<Predicted, Outcome> {
+    let answer = || {
+        let rows = read().ok_or(Outcome::Refused)?.rows;
+        let n_rows = rows.n_rows().min(MAX_ROWS);
+        let mut predictions = vec![0.0; n_rows];
+        let started = Instant::now();
+        let values = &rows.values()[..n_rows * rows.n_features()];
+        model.pipeline.predict_into(values, &mut predictions);
+        let seconds = started.elapsed().as_secs_f64();
+        match predictions.iter().all(|prediction| prediction.is_finite()) {
+            true => Ok(Predicted { predictions, seconds }),
+            false => Err(Outcome::NotFinite),
+        }
+    };
+    // Nothing of it is used again after a panic.
+    catch_unwind(AssertUnwindSafe(answer)).unwrap_or(Err(Outcome::Panicked))
 }
 
 #[cfg(test)]

@@ -93,16 +93,26 @@ impl Loader {
                 self.series().record_load(loaded.seconds);
                 Ok(loaded)
             }
-            Ok(Err(error)) => Err(self.refuse(look, candidate, &error)),
-            Err(panicked) => Err(format!("loading version {version} failed: {panicked}")),
+            Ok(Err(error)) => {
+                let is_refused = matches!(error, RegistryError::Refused { .. });
+                Err(self.note_failure(look, candidate, chain(&error), is_refused))
+            }
+            Err(panicked) => {
+                let reason = format!("loading version {version} failed: {panicked}");
+                Err(self.note_failure(look, candidate, reason, true))
+            }
         }
     }
 
-    fn refuse(&mut self, look: &Look, candidate: &Candidate, error: &RegistryError) -> String {
-        let is_refused = matches!(error, RegistryError::Refused { .. });
+    fn note_failure(
+        &mut self,
+        look: &Look,
+        candidate: &Candidate,
+        reason: String,
+        is_refused: bool,
+    ) -> String {
         let outcome = if is_refused { LoadOutcome::Refused } else { LoadOutcome::Failed };
         self.series().count_load(outcome);
-        let reason = chain(error);
         let before = self.refused.take().filter(|refused| refused.identity == candidate.identity);
         // What cannot be read may be back at the next poll; what is damaged will hardly mend itself.
         self.refused = is_refused.then(|| Refused {

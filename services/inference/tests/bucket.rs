@@ -1,108 +1,75 @@
-//! A registry in a bucket: the real binary over `s3s-fs`, an S3 server on a folder, which goes away and comes back.
+//! A registry in a bucket that goes away for a minute: the real binary over `testkit::S3Server`, under constant load.
 
-use std::process::{Child, Command};
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use registry::{CHALLENGER, CHAMPION};
-use s3s::auth::SimpleAuth;
-use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s_fs::FileSystem;
+use registry::{Action, CHALLENGER, CHAMPION, Draft, ModelName, Move, Registry};
+use reqwest::Client;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use testkit::{TempRegistry, draft};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use testkit::{S3Server, TESTS, draft};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
-const KEYS: [(&str, &str); 2] =
-    [("AWS_ACCESS_KEY_ID", "canopy"), ("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")];
-
-/// The bucket `models`, whose objects are the files of a registry in a folder.
-struct Bucket {
-    endpoint: String,
-    is_away: watch::Sender<bool>,
-    _root: TempDir,
-}
-
-impl Bucket {
-    async fn over(temp: &TempRegistry) -> Self {
-        let root = tempfile::tempdir().expect("a folder");
-        std::os::unix::fs::symlink(temp.location(), root.path().join("models")).expect("a link");
-        let mut service = S3ServiceBuilder::new(FileSystem::new(root.path()).expect("a store"));
-        service.set_auth(SimpleAuth::from_single(KEYS[0].1, KEYS[1].1));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let (is_away, watched) = watch::channel(false);
-        tokio::spawn(serve(listener, service.build(), watched));
-        Self { endpoint, is_away, _root: root }
-    }
-}
-
-/// While it is away, every connection is cut, new ones and old ones.
-async fn serve(listener: TcpListener, service: S3Service, is_away: watch::Receiver<bool>) {
-    loop {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        let connection =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
-        let mut is_away = is_away.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = connection => {}
-                _ = is_away.wait_for(|is_away| *is_away) => {}
-            }
-        });
-    }
-}
+/// How long the bucket is away.
+const AWAY: Duration = Duration::from_secs(60);
+/// Requests a second, due at fixed times whatever becomes of those before.
+const RATE: u32 = 100;
 
 /// A running `canopy-inference` that is ended with this value.
 struct Process {
     child: Child,
     url: String,
-    client: reqwest::Client,
+    client: Client,
 }
 
 impl Process {
-    fn start(bucket: &Bucket) -> Self {
+    fn start(bucket: &S3Server) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         drop(listener);
         let child = Command::new(env!("CARGO_BIN_EXE_canopy-inference"))
-            .args(["--model=diamonds", "--registry=s3://models", "--listen", &address])
-            .args([
-                "--allow-anonymous",
-                "--rate-limit=0",
-                "--registry-poll-interval=50ms",
-                "--log=error",
-            ])
+            .args(["--model=diamonds", "--registry", &bucket.url(), "--listen", &address])
+            .args(["--allow-anonymous", "--rate-limit=0", "--registry-poll-interval=50ms"])
+            .arg("--log=inference=info")
             .env_clear()
-            .env("AWS_ENDPOINT_URL", &bucket.endpoint)
-            .envs(KEYS)
+            .envs(bucket.variables())
+            .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
         // The limit only ends a test that would wait for ever.
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30));
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30));
         let client = client.build().expect("a client");
         Self { child, url: format!("http://{address}"), client }
     }
 
-    /// The version that answers; none where nothing does.
-    async fn version(&self) -> Option<u64> {
+    /// The version that answers; an error where nothing does.
+    async fn version(&self) -> reqwest::Result<u64> {
         let row = json!({"features": {"carat": 0.5, "cut": "Ideal", "grade": 3}});
         let request = self.client.post(format!("{}/predict", self.url)).json(&row);
-        let answer = request.send().await.ok()?.error_for_status().ok()?;
-        answer.json::<Value>().await.expect("JSON")["version"].as_u64()
+        let answer: Value = request.send().await?.error_for_status()?.json().await?;
+        Ok(answer["version"].as_u64().expect("a version"))
     }
 
     async fn eventually_answers(&self, version: u64) {
         // The limit only ends a test that would wait for ever.
         let answers = async {
-            while self.version().await != Some(version) {
+            while self.version().await.ok() != Some(version) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(60), answers).await;
         waited.unwrap_or_else(|_| panic!("still waiting until version {version} answers"));
+    }
+
+    /// Ends it; what it logged, a line each.
+    fn log(mut self) -> Vec<String> {
+        let stdout = self.child.stdout.take().expect("a pipe");
+        self.child.kill().expect("it runs");
+        let log = std::io::read_to_string(stdout).expect("text");
+        log.lines().map(str::to_owned).collect()
     }
 }
 
@@ -113,33 +80,74 @@ impl Drop for Process {
     }
 }
 
+async fn publish(registry: &Registry, draft: Draft) {
+    let published = registry.publish(draft, TESTS, None, &CancellationToken::new()).await;
+    published.expect("the draft is published");
+}
+
+async fn set_alias(registry: &Registry, model: &ModelName, alias: &str, version: u64) {
+    let wanted = Move::new(Action::Promoted, alias, Some(version));
+    registry.move_alias(model, &wanted, TESTS).await.expect("the alias is moved");
+}
+
+/// Asks at a constant rate until the rest is done; how often each version answered.
+async fn under_load(process: &Arc<Process>, rest: impl Future<Output = ()>) -> BTreeMap<u64, u32> {
+    tokio::pin!(rest);
+    let mut due = tokio::time::interval_at(Instant::now(), Duration::from_secs(1) / RATE);
+    due.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut asked = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = &mut rest => break,
+            _ = due.tick() => {
+                let process = Arc::clone(process);
+                asked.spawn(async move { process.version().await });
+            }
+        }
+    }
+    let mut answers = BTreeMap::new();
+    for version in asked.join_all().await {
+        *answers.entry(version.expect("no request fails")).or_default() += 1;
+    }
+    answers
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_goes_away_changes_nothing_and_is_followed_again_when_it_is_back() {
-    let temp = TempRegistry::new();
+async fn a_bucket_that_is_away_for_a_minute_changes_nothing_and_is_followed_again() {
+    let mut bucket = S3Server::start("models");
+    let registry = Registry::open_with(&bucket.url(), &bucket.variables()).expect("a registry");
     let model = "diamonds".parse().expect("a valid name");
-    temp.publish(draft("diamonds", 100.0)).await;
-    temp.publish(draft("diamonds", 100.05)).await;
-    let bucket = Bucket::over(&temp).await;
-    let process = Process::start(&bucket);
+    publish(&registry, draft("diamonds", 100.0)).await;
+    publish(&registry, draft("diamonds", 100.05)).await;
+    let process = Arc::new(Process::start(&bucket));
     process.eventually_answers(1).await;
 
-    bucket.is_away.send_replace(true);
-    temp.set_alias(&model, CHAMPION, 2).await;
-    for _ in 0..50 {
-        assert_eq!(process.version().await, Some(1), "what serves goes on");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    bucket.is_away.send_replace(false);
-    process.eventually_answers(2).await;
+    let minute = async {
+        tokio::task::block_in_place(|| bucket.stop());
+        tokio::time::sleep(AWAY).await;
+        bucket.start_again();
+        set_alias(&registry, &model, CHAMPION, 2).await;
+        process.eventually_answers(2).await;
+    };
+    let answers = under_load(&process, minute).await;
+    println!("requests by the version that answered: {answers:?}");
+    assert!(answers[&1] >= RATE * 50, "{answers:?} are too few to prove anything");
+    assert!(answers.keys().eq([&1, &2]), "{answers:?}");
 
     // A challenger comes from there as well, and a veto is written there.
-    temp.publish(draft("diamonds", 1000.0)).await;
-    temp.set_alias(&model, CHALLENGER, 3).await;
+    publish(&registry, draft("diamonds", 1000.0)).await;
+    set_alias(&registry, &model, CHALLENGER, 3).await;
     let vetoed = async {
-        while temp.registry.alias(&model, CHALLENGER).await.expect("readable").is_some() {
-            assert_eq!(process.version().await, Some(2), "a shadow never answers");
+        while registry.alias(&model, CHALLENGER).await.expect("readable").is_some() {
+            assert_eq!(process.version().await.ok(), Some(2), "a shadow never answers");
         }
     };
     let vetoed = tokio::time::timeout(Duration::from_secs(60), vetoed).await;
     vetoed.expect("the wrong challenger is taken away");
+
+    let process = Arc::into_inner(process).expect("nobody asks any more");
+    let log = process.log();
+    let n_lines = |words: &str| log.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(n_lines("cannot be loaded"), 1, "{log:#?}");
+    assert_eq!(n_lines("can be followed again"), 1, "{log:#?}");
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::challenger::{Terms, TrialSettings};
 use crate::config::Config;
 use crate::ready_board::ReadyBoard;
+use crate::veto::{Veto, VetoReason};
 
 /// A champion and a challenger, and a queue that nobody empties.
 struct Bench {
@@ -17,6 +18,7 @@ struct Bench {
     comparison: Comparison,
     waiting: mpsc::Receiver<Job>,
     exporter: Exporter,
+    terms: Terms,
 }
 
 impl Bench {
@@ -38,7 +40,7 @@ impl Bench {
         let settings = TrialSettings { mode: Mode::Shadow, percent: 0.0 };
         let limits = (&config.challenger.veto).into();
         let terms = Terms { standing: Standing::default(), settings, limits };
-        served.challenger.start(Challenger::new(challenger, &champion, terms, &exporter));
+        served.challenger.start(Challenger::new(challenger, &champion, terms.clone(), &exporter));
         let challenger = served.challenger.running().expect("it was just started");
         let (sender, waiting) = mpsc::channel(MAX_WAITING);
         let comparison = Comparison {
@@ -46,7 +48,7 @@ impl Bench {
             waiting_bytes: Arc::default(),
             thread: std::thread::current(),
         };
-        Self { served, champion, challenger, comparison, waiting, exporter }
+        Self { served, champion, challenger, comparison, waiting, exporter, terms }
     }
 
     fn offer(&self, body: &[u8]) {
@@ -143,4 +145,27 @@ async fn a_request_from_before_the_trial_ended_is_not_counted() {
         Worker { receiver, challenger_first: false, unshown: Vec::new(), n_unshown: 0 };
     worker.take(&job);
     assert_eq!(bench.challenger.trial.work_out().n_requests, 0);
+}
+
+#[tokio::test]
+async fn whoever_sees_that_a_trial_is_over_sees_why() {
+    let bench = Bench::new(draft("m", 101.0)).await;
+    let slot = &bench.served.challenger;
+    for _ in 0..2_000 {
+        slot.start(Challenger::new(
+            Arc::clone(&bench.challenger.model),
+            &bench.champion,
+            bench.terms.clone(),
+            &bench.exporter,
+        ));
+        let challenger = slot.running().expect("it was just started");
+        let veto = Veto { reason: VetoReason::Errors, figure: 1.0, limit: 0.01, n_requests: 100 };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while slot.running().is_some() {}
+                assert!(slot.stopped().is_some(), "it would be started anew");
+            });
+            slot.veto(&challenger, veto);
+        });
+    }
 }

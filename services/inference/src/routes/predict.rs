@@ -21,7 +21,7 @@ use crate::app::{App, AppState, bytes};
 use crate::canary;
 use crate::challenger::Challenger;
 use crate::challenger_series::Outcome;
-use crate::comparison::Answered;
+use crate::comparison::{Answered, OfferOnDrop};
 use crate::error::PredictError;
 use crate::served_model::ServedModel;
 
@@ -77,8 +77,15 @@ async fn answer(
     let is_canary_s =
         |challenger: &Arc<Challenger>| challenger.answers(canary::sticky_id(headers, &facts));
     let canary = challenger.clone().filter(is_canary_s);
+    let compared =
+        challenger.clone().zip(app.comparison.as_ref()).map(|(challenger, comparison)| {
+            let (champion, body) = (Arc::clone(&champion), &bytes[..]);
+            (comparison, Answered { served, champion, challenger, body, format, options })
+        });
+    let given_up = compared.clone().filter(|_| canary.is_some());
+    let given_up = given_up.map(|(comparison, answered)| OfferOnDrop::new(comparison, answered));
     let job = Job {
-        champion: Arc::clone(&champion),
+        champion,
         canary,
         body: bytes.clone(),
         format,
@@ -87,22 +94,17 @@ async fn answer(
         abandoned: CancellationToken::new(),
         _share: share,
     };
-    let Answer { json, by } = compute(app, job).await?;
+    let answer = compute(app, job).await;
+    given_up.into_iter().for_each(OfferOnDrop::call_off);
+    let Answer { json, by } = answer?;
     // From here on nothing changes the answer.
     if let (AnsweredBy::Champion, BodyFormat::Json, Some(sample)) = (by, format, &served.sample) {
         sample.offer(&bytes);
     }
-    match (challenger, by) {
-        (None, _) => {}
-        (Some(challenger), AnsweredBy::ChampionInstead(outcome)) => {
-            served.challenger.note_failure(&challenger, outcome);
-        }
-        (Some(challenger), AnsweredBy::Champion | AnsweredBy::Canary) => {
-            if let Some(comparison) = &app.comparison {
-                let body = &bytes;
-                comparison.offer(Answered { served, champion, challenger, body, format, options });
-            }
-        }
+    if let (Some(challenger), AnsweredBy::ChampionInstead(outcome)) = (&challenger, by) {
+        served.challenger.note_failure(challenger, outcome);
+    } else if let Some((comparison, answered)) = compared {
+        comparison.offer(answered);
     }
     Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
 }
@@ -177,27 +179,37 @@ impl Job {
     fn read(&self) -> Result<Reading, PredictError> {
         let by = match &self.canary {
             None => AnsweredBy::Champion,
-            Some(canary) => match attempt(|| self.read_for(&canary.model)) {
-                Ok(request) => return Ok(Reading { request, by: AnsweredBy::Canary }),
+            Some(canary) => match attempt(|| Ok(self.read_by_canary(&canary.model))) {
+                Ok(Some(request)) => return Ok(Reading { request, by: AnsweredBy::Canary }),
+                Ok(None) => AnsweredBy::ChampionInstead(Outcome::Refused),
                 Err(outcome) => AnsweredBy::ChampionInstead(outcome),
             },
         };
-        Ok(Reading { request: self.read_for(&self.champion)?, by })
+        Ok(Reading { request: self.read_by_champion()?, by })
     }
 
-    fn read_for(&self, model: &ActiveModel) -> Result<Request, PredictError> {
-        let request = model.read(&self.body, self.format, self.options)?;
+    fn read_by_canary(&self, model: &ActiveModel) -> Option<Request> {
+        let request =
+            model.read_instead_of(&self.champion, &self.body, self.format, self.options)?;
+        self.facts.set_n_rows(request.rows.n_rows());
+        Some(request)
+    }
+
+    fn read_by_champion(&self) -> Result<Request, PredictError> {
+        let request = self.champion.read(&self.body, self.format, self.options)?;
         self.facts.set_n_rows(request.rows.n_rows());
         Ok(request)
     }
 
-    /// Steps that the prediction takes, some nanoseconds each.
+    /// Steps that the prediction takes at most, some nanoseconds each.
     fn work(&self, reading: &Reading) -> usize {
-        let model = match (&self.canary, reading.by) {
-            (Some(canary), AnsweredBy::Canary) => &canary.model,
-            _ => &self.champion,
+        let champion = self.champion.work_per_row;
+        let work_per_row = match (&self.canary, reading.by) {
+            // Where it fails, the champion follows on the same thread.
+            (Some(canary), AnsweredBy::Canary) => canary.model.work_per_row.max(champion),
+            _ => champion,
         };
-        reading.request.rows.n_rows().saturating_mul(model.work_per_row)
+        reading.request.rows.n_rows().saturating_mul(work_per_row)
     }
 
     fn answer(&self, reading: Reading) -> Result<Answer, PredictError> {
@@ -206,7 +218,7 @@ impl Job {
             match attempt(|| self.answer_by(&canary.model, &request)) {
                 Ok(json) => return Ok(Answer { json, by }),
                 Err(outcome) => {
-                    let json = self.answer_by(&self.champion, &self.read_for(&self.champion)?)?;
+                    let json = self.answer_by(&self.champion, &self.read_by_champion()?)?;
                     return Ok(Answer { json, by: AnsweredBy::ChampionInstead(outcome) });
                 }
             }
@@ -255,7 +267,6 @@ fn attempt<T>(work: impl FnOnce() -> Result<T, PredictError>) -> Result<T, Outco
     // Nothing of it is used again after a panic.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(PredictError::Request(_))) => Err(Outcome::Refused),
         Ok(Err(PredictError::NotFinite(_))) => Err(Outcome::NotFinite),
         // An abandoned request ends here as well, and is not counted, since the champion gives it up too.
         Ok(Err(_)) | Err(_) => Err(Outcome::Panicked),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use registry::{Action, CHALLENGER, CHAMPION, Mode, Move, Standing, Trial};
+use model::{Encoder, Forest, Node, Pipeline, Regressor};
+use registry::{Action, CHALLENGER, CHAMPION, Draft, Mode, Move, Standing, Trial};
 use schema::Signature;
 use serde_json::{Value, json};
 use testkit::{TESTS, TempRegistry, draft};
@@ -222,6 +223,70 @@ async fn a_canary_that_cannot_answer_is_vetoed_at_the_request_that_makes_it_so()
 }
 
 #[tokio::test]
+async fn a_canary_takes_no_values_by_place_that_are_another_feature_s() {
+    let by_place = json!({"instances": [[0.5, "Ideal", 3]]});
+    let app = spawn(NEAR, canary(100.0), &[]).await;
+    app.eventually_challenger(2, "canary").await;
+    assert_eq!(app.predict(&by_place).await.1["version"], 2, "the columns are the champion's");
+
+    // The same number of columns of the same types, the first of which means something else.
+    let mut renamed = draft("diamonds", NEAR);
+    let mut features = renamed.signature.features().to_vec();
+    features[0].name = "depth".to_owned();
+    let target = renamed.signature.target().clone();
+    renamed.signature = Signature::new(features, target).expect("a valid signature");
+    renamed.baseline.features[0].name = "depth".to_owned();
+    for instance in &mut renamed.golden.instances {
+        let carat = instance.remove("carat").expect("every row has one");
+        instance.insert("depth".to_owned(), carat);
+    }
+    let third = app.temp.publish(renamed).await;
+    challenge(&app.temp, third, canary(100.0)).await;
+    app.eventually_challenger(third, "canary").await;
+    let (status, body) = app.predict(&by_place).await;
+    assert_eq!((status, &body["version"]), (200, &json!(1)), "{body}");
+    let refused = requests("refused").replace(r#""2""#, r#""3""#);
+    assert_eq!(app.series(&refused).await, 1.0);
+}
+
+/// A version with the predictions of [`draft`], for which it takes a thousand times as many steps.
+fn slow_draft() -> Draft {
+    const N_TREES: usize = 50_000;
+    let signature = testkit::signature();
+    let encoder = Encoder::new(&signature, vec![1.0, 1.0, 5.0], vec![0, 0, 0]).expect("it fits");
+    let stump = |base: f64| {
+        let split = Node { value: 1.0, feature: 0, left: 1 };
+        vec![split, Node::leaf(base), Node::leaf(base)]
+    };
+    let forest = Forest::new((0..N_TREES).map(|_| stump(200.0)), 3).expect("stumps");
+    let pipeline = Pipeline::new(encoder, Regressor::Forest(forest)).expect("as many columns");
+    let mut draft = draft("diamonds", NEAR);
+    draft.weights = pipeline.to_safetensors();
+    draft.golden.predictions.fill(200.0);
+    draft
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_canary_that_never_answers_in_time_is_vetoed() {
+    let temp = TempRegistry::new();
+    temp.publish(draft("diamonds", 100.0)).await;
+    temp.publish(slow_draft()).await;
+    challenge(&temp, 2, canary(100.0)).await;
+    let flags = ["--request-timeout=100ms", "--veto-min-requests=3", "--veto-divergence=none"];
+    let app = TestApp::over(temp, &[&FLAGS[..], &flags].concat()).await;
+    app.eventually_challenger(2, "canary").await;
+    let rows = json!({"instances": vec![json!([0.5, "Ideal", 3]); 10_000]});
+    assert_eq!(app.predict(&rows).await.0, 504, "half a billion steps");
+    eventually("it is vetoed and the champion answers", async || {
+        let (status, body) = app.predict(&rows).await;
+        status == 200 && body["version"] == 1
+    })
+    .await;
+    let vetoes = r#"canopy_challenger_vetoes_total{model="diamonds",version="2",reason="latency"}"#;
+    assert_eq!(app.series(vetoes).await, 1.0);
+}
+
+#[tokio::test]
 async fn a_wrong_challenger_is_vetoed_within_the_stated_number_of_requests() {
     let app = spawn(WRONG, canary(50.0), &["--veto-min-requests=30"]).await;
     app.eventually_challenger(2, "canary").await;
@@ -338,8 +403,33 @@ async fn an_alias_written_by_hand_is_followed() {
     let percent = r#"canopy_challenger_percent{model="diamonds"}"#;
     eventually("it is followed", async || app.series(percent).await == 100.0).await;
     assert_eq!(version_for(&app, "any").await, 2);
-    // One that says nothing changes nothing.
-    std::fs::write(&alias, "half").expect("written");
-    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
-    assert_eq!(version_for(&app, "any").await, 2);
+    // One that says nothing changes nothing, nor does one that asks for a share that is none.
+    let absurd = Standing { trial: canary(-1.0), ..standing };
+    let absurd = serde_json::to_string(&absurd).expect("JSON");
+    for text in ["half", &absurd] {
+        std::fs::write(&alias, text).expect("written");
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        assert_eq!(app.series(percent).await, 100.0);
+        assert_eq!(version_for(&app, "any").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_one_that_was_set_by_hand_is_vetoed_once() {
+    let app = spawn(WRONG, Trial::default(), &["--veto-min-requests=1"]).await;
+    app.eventually_challenger(2, "shadow").await;
+    let alias = format!("{}/diamonds/aliases/{CHALLENGER}.json", app.temp.location());
+    let by_hand = r#"{"version": 2, "mode": "canary", "percent": 100}"#;
+    std::fs::write(&alias, by_hand).expect("written");
+    app.eventually_challenger(2, "canary").await;
+    let vetoes =
+        r#"canopy_challenger_vetoes_total{model="diamonds",version="2",reason="divergence"}"#;
+    assert_eq!(app.predict(&json!({"features": row()})).await.1["version"], 2);
+    eventually("it is vetoed", async || app.series(vetoes).await == 1.0).await;
+    eventually("the alias is taken away", async || {
+        assert_eq!(app.predict(&json!({"features": row()})).await.1["version"], 1);
+        app.temp.registry.alias(&model(), CHALLENGER).await.expect("readable").is_none()
+    })
+    .await;
+    assert_eq!(app.series(vetoes).await, 1.0, "there was no second trial");
 }

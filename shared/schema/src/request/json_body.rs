@@ -221,6 +221,7 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
         let reader = self.0;
         let expected = reader.filling.signature.n_features();
         let row = reader.filling.row;
+        reader.filling.by_position = true;
         reader.filling.start_row();
         for feature_idx in 0..expected {
             if values.next_element_seed(Value(reader, feature_idx))?.is_none() {

@@ -60,6 +60,8 @@ pub struct Request {
     pub form: Form,
     /// What the caller should know of its rows.
     pub warnings: Warnings,
+    /// Whether a row gives values by their place, which mean what the signature's order says.
+    pub by_position: bool,
 }
 
 impl Signature {
@@ -107,6 +109,7 @@ struct Filling<'a> {
     /// For each feature, 1 + the last row that set it: finds what is repeated and what is missing.
     set_in: Vec<usize>,
     row: usize,
+    by_position: bool,
 }
 
 impl<'a> Filling<'a> {
@@ -118,6 +121,7 @@ impl<'a> Filling<'a> {
             warnings: Warnings::default(),
             set_in: vec![0; signature.n_features()],
             row: 0,
+            by_position: false,
         }
     }
 
@@ -201,7 +205,7 @@ impl<'a> Filling<'a> {
             return Err(RequestError::NoRows);
         }
         let rows = Rows::new(self.signature.n_features(), self.values);
-        Ok(Request { rows, form, warnings: self.warnings })
+        Ok(Request { rows, form, warnings: self.warnings, by_position: self.by_position })
     }
 }
 
