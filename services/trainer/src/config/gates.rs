@@ -21,7 +21,7 @@ pub(crate) struct GateArgs {
     #[arg(long, env = "CANOPY_MAX_LATENCY_FACTOR", value_name = "FACTOR", default_value = "5", value_parser = factor)]
     pub(crate) max_latency_factor: f64,
 
-    /// Let features be added, removed, retyped or required, once all clients have changed
+    /// Let features be added, removed, retyped, reordered or required, once all clients have changed
     #[arg(long, env = "CANOPY_ALLOW_BREAKING", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(crate) allow_breaking: bool,
 

@@ -20,6 +20,8 @@ pub(crate) struct Changes {
     pub(crate) retyped: Vec<String>,
     /// No longer taken when missing.
     pub(crate) required: Vec<String>,
+    /// At another place since, where all else is the same: rows sent as arrays would be read in the wrong order.
+    pub(crate) reordered: Vec<String>,
 }
 
 impl Changes {
@@ -40,15 +42,21 @@ impl Changes {
         }
         let names = served.features().iter().map(|feature| &feature.name);
         changes.removed = names.filter(|name| new.index_of(name, 0).is_none()).cloned().collect();
+        if changes.added.is_empty() && changes.removed.is_empty() {
+            let pairs = served.features().iter().zip(new.features());
+            let moved = pairs.filter(|(before, after)| before.name != after.name);
+            changes.reordered = moved.map(|(_, after)| after.name.clone()).collect();
+        }
         changes
     }
 
-    fn kinds(&self) -> [(&'static str, &Vec<String>); 4] {
+    fn kinds(&self) -> [(&'static str, &Vec<String>); 5] {
         [
             ("added", &self.added),
             ("removed", &self.removed),
             ("retyped", &self.retyped),
             ("no longer taken when missing", &self.required),
+            ("in another order, which rows sent as arrays do not notice", &self.reordered),
         ]
     }
 
@@ -99,6 +107,7 @@ pub(super) fn judge(contest: &Contest<'_>) -> GateRecord {
         ("removed", json!(changes.removed)),
         ("retyped", json!(changes.retyped)),
         ("required", json!(changes.required)),
+        ("reordered", json!(changes.reordered)),
     ]);
     record(GATE, verdict(allowed), detail, changes)
 }
@@ -131,8 +140,14 @@ mod tests {
             removed: names("c"),
             retyped: names("a"),
             required: names("b"),
+            reordered: vec![],
         };
         assert_eq!(changes, expected);
         assert!(Changes::between(&before, &before).is_none());
+        let turned = signature(json!([
+            {"name": "b", "dtype": "integer", "nullable": true}, {"name": "a", "dtype": "number"},
+            {"name": "c", "dtype": "boolean"},
+        ]));
+        assert_eq!(Changes::between(&before, &turned).reordered, ["b", "a"]);
     }
 }

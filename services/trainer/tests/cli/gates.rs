@@ -167,6 +167,18 @@ fn a_feature_that_may_no_longer_be_missing_breaks_clients() {
 }
 
 #[test]
+fn features_in_another_order_break_clients_that_send_arrays() {
+    let lines = rents(60);
+    let turned = lines.lines().map(|line| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        cells.swap(1, 3);
+        cells.join(",") + "\n"
+    });
+    let change = ("reordered", json!(["town", "floor"]));
+    breaking(&turned.collect::<String>(), &[], change, "its RMSE on 12 held-out rows is ");
+}
+
+#[test]
 fn a_champion_that_cannot_answer_the_rows_is_judged_only_where_breaking_is_allowed() {
     let place = Place::new();
     place.publish(&rents(60), &[]);
