@@ -128,6 +128,7 @@ async fn a_bucket_that_is_away_for_a_minute_changes_nothing_and_is_followed_agai
         bucket.start_again();
         set_alias(&registry, &model, CHAMPION, 2).await;
         process.eventually_answers(2).await;
+        tokio::time::sleep(Duration::from_secs(1)).await; // some of the load meets it as well
     };
     let answers = under_load(&process, minute).await;
     println!("requests by the version that answered: {answers:?}");
