@@ -33,7 +33,7 @@ pub(crate) struct Complaint(String);
 impl Complaint {
     /// Whether this is to be logged: it differs from the last one.
     pub(crate) fn is_new(&mut self, reason: &str) -> bool {
-        let is_new = self.0 != reason;
+        let is_new = !without_times(&self.0).eq(without_times(reason));
         if is_new {
             reason.clone_into(&mut self.0);
         }
@@ -55,6 +55,15 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     line
+}
+
+/// The words but for spans of time: a store says how long it tried, which is never twice the same.
+fn without_times(reason: &str) -> impl Iterator<Item = &str> {
+    let is_time = |word: &&str| {
+        let word = word.trim_end_matches([',', '.', ')']);
+        word.ends_with('s') && word.starts_with(|first: char| first.is_ascii_digit())
+    };
+    reason.split_whitespace().filter(move |word| !is_time(word))
 }
 
 #[cfg(test)]
@@ -83,5 +92,16 @@ mod tests {
         assert_eq!(complaint.settle(), Some("slow".to_owned()));
         assert_eq!(complaint.settle(), None);
         assert!(complaint.is_new("slow"));
+    }
+
+    #[test]
+    fn how_long_it_took_makes_no_new_complaint() {
+        let mut complaint = Complaint::default();
+        let away = |time: &str| format!("no answer from http://s3 in {time}, after 3 retries");
+        assert!(complaint.is_new(&away("734.576337ms")));
+        assert!(!complaint.is_new(&away("1.078298521s")));
+        assert!(
+            complaint.is_new("version 2 is refused") && complaint.is_new("version 3 is refused")
+        );
     }
 }

@@ -149,6 +149,6 @@ async fn a_bucket_that_is_away_for_a_minute_changes_nothing_and_is_followed_agai
     let process = Arc::into_inner(process).expect("nobody asks any more");
     let log = process.log();
     let n_lines = |words: &str| log.iter().filter(|line| line.contains(words)).count();
-    assert_eq!(n_lines("cannot be loaded"), 1, "{log:#?}");
+    assert_eq!(n_lines("the champion cannot be loaded"), 1, "{log:#?}");
     assert_eq!(n_lines("can be followed again"), 1, "{log:#?}");
 }
