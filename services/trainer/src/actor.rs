@@ -4,7 +4,7 @@ use crate::text::clean;
 
 /// The name that the ledger gets.
 pub(crate) fn name(given: Option<&str>) -> String {
-    match given {
+    match given.map(str::trim).filter(|given| !given.is_empty()) {
         Some(given) => clean(given),
         None => clean(&format!("{}@{}", user(), host())),
     }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use registry::{Registry, TrustedKey};
+use registry::{Registry, RegistryError, TrustedKey};
 use service_kit::settings::without_empty_variables;
 use service_kit::telemetry::{LogFormat, TelemetryArgs};
 
@@ -120,11 +120,12 @@ impl CommonArgs {
 
     /// A registry that takes only what the trusted keys have signed.
     pub(crate) fn trusting(&self, registry: Registry) -> anyhow::Result<Registry> {
-        if self.trusted_key.is_empty() {
-            return Ok(registry);
-        }
-        let keys = self.trusted_key.iter().map(|path| TrustedKey::from_file(path));
-        Ok(registry.trusting(keys.collect::<Result<_, _>>()?))
+        Ok(registry.trusting(self.trusted_keys()?))
+    }
+
+    /// The keys whose signatures are trusted; none where versions need no signature.
+    pub(crate) fn trusted_keys(&self) -> Result<Vec<TrustedKey>, RegistryError> {
+        self.trusted_key.iter().map(|path| TrustedKey::from_file(path)).collect()
     }
 }
 

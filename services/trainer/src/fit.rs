@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use dataset::HeldOut;
 use estimators::{Estimator, Fitted, Training};
-use registry::{Draft, EstimatorRecord, Provenance, SigningKey};
+use registry::{Draft, EstimatorRecord, Provenance, SigningKey, TrustedKey};
 
 use crate::champion::{self, Candidate};
 use crate::clock::{Clock, rfc3339};
@@ -24,10 +24,11 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
     let started_at = rfc3339(context.clock.now());
     let estimator = args.estimator.estimator(args.seed);
     let key = args.signing_key.as_deref().map(SigningKey::from_file).transpose()?;
+    vouched(&args.common.trusted_keys()?, key.as_ref())?;
     let mut data = data::read(args, context)?;
     context.go_on()?;
     warning::log(&data.notes);
-    let opened = publish::open(&args.common, &args.model)?;
+    let opened = publish::open(&args.common, &args.model, context)?;
     let registry = &opened.registry;
     if args.promote != Promote::Never {
         // Found out before the long work, and looked at again before the alias moves.
@@ -76,6 +77,22 @@ pub(crate) fn run(args: &FitArgs, context: &Context<'_>) -> anyhow::Result<Summa
     let outcome = publish::publish(registry, draft, &plan, &data.notes, context)?;
     summary.published(outcome, registry.location());
     Ok(summary)
+}
+
+/// A version that this run itself does not trust could be published, and never promoted.
+fn vouched(trusted: &[TrustedKey], key: Option<&SigningKey>) -> anyhow::Result<()> {
+    let id = key.map(SigningKey::id);
+    if trusted.is_empty() || trusted.iter().any(|trusted| Some(trusted.id()) == id.as_deref()) {
+        return Ok(());
+    }
+    match id {
+        None => anyhow::bail!(
+            "only signed versions are trusted (--trusted-key), and this one would not be: give --signing-key, too"
+        ),
+        Some(id) => anyhow::bail!(
+            "the key {id} of --signing-key is none of the trusted ones (--trusted-key): the version would be refused"
+        ),
+    }
 }
 
 fn fit(

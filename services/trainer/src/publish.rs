@@ -93,15 +93,21 @@ impl Drop for Made {
 }
 
 /// Opens the registry before the long work, and finds out that it cannot be written to before it, too.
-pub(crate) fn open(common: &CommonArgs, model: &ModelName) -> anyhow::Result<Opened> {
+pub(crate) fn open(
+    common: &CommonArgs,
+    model: &ModelName,
+    context: &Context<'_>,
+) -> anyhow::Result<Opened> {
     let location = common.registry.as_str();
     let is_folder = !location.contains("://");
     let made = if is_folder { Made::for_location(location) } else { Made(vec![]) };
     let registry = common.trusting(Registry::create(location)?)?;
-    if is_folder {
-        probe(Path::new(location)).with_context(|| {
-            format!("the registry {location} is not writable; choose another with --registry")
-        })?;
+    let refused =
+        || format!("the registry {location} is not writable; choose another with --registry");
+    if !is_folder {
+        context.wait(registry.try_writing(model)).with_context(refused)?;
+    } else {
+        probe(Path::new(location)).with_context(refused)?;
         let versions = Path::new(location).join(model.as_str()).join("versions");
         if versions.exists() {
             probe(&versions).with_context(|| {

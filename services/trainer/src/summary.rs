@@ -155,6 +155,11 @@ impl Summary {
             None => String::new(),
         };
         let alias = match self.champion {
+            // The gates would say the same again.
+            Some(champion) if self.is_refused => format!(
+                "version {champion} stays the champion; to serve this one all the same:\n\
+                 \x20          canopy-trainer promote {model} {version} --registry {registry} --force --reason \"…\""
+            ),
             Some(champion) if champion != *version => format!(
                 "version {champion} stays the champion; to serve this one instead:\n\
                  \x20          canopy-trainer promote {model} {version} --registry {registry}"

@@ -184,7 +184,7 @@ impl Registry {
             };
             match (standing, last) {
                 (Some(standing), _) if standing.entry.is_none() => {
-                    self.adopt(model, alias, standing, version, ledger).await?;
+                    self.adopt(model, alias, standing, version).await?;
                 }
                 (Some(standing), Some(last)) if standing.entry >= Some(last.entry) => {
                     return Ok(standing);
@@ -209,8 +209,9 @@ impl Registry {
         alias: &str,
         standing: Standing,
         version: Option<UpdateVersion>,
-        ledger: &Ledger,
     ) -> Result<(), RegistryError> {
+        // Read behind the alias: a move that the hand came after must not count as later than it.
+        let ledger = self.ledger(model).await?;
         let entry = ledger.last_move(alias).map_or(0, |last| last.entry);
         let entry_sha256 = (entry > 0).then(|| ledger.sha256_of(entry));
         let standing = Standing { entry: Some(entry), entry_sha256, ..standing };

@@ -18,6 +18,8 @@ use crate::{
 
 /// A folder without a manifest that is older than this was left by a publisher that died.
 const STALE_AFTER: Duration = Duration::from_secs(3600);
+/// The file that is written to find out whether one can be.
+const WRITE_CHECK: &str = ".write-check";
 
 /// Everything a version is made of, before it has a number.
 #[derive(Debug)]
@@ -103,6 +105,22 @@ impl Registry {
             RegistryError::NotChampion { model: model.to_string(), version, source: source.into() }
         })?;
         Ok(Published { version, is_champion })
+    }
+
+    /// Finds out whether versions of a model can be written: writes a file that says nothing, and removes it.
+    ///
+    /// # Errors
+    ///
+    /// Where listing or writing fails. Where removing does, the file stays, and no reader takes it for anything.
+    pub async fn try_writing(&self, model: &ModelName) -> Result<(), RegistryError> {
+        self.alias_names(model).await?; // some stores make a bucket by writing to it
+        let path = Path::from_iter([model.as_str(), WRITE_CHECK]);
+        let put = self.store.put(&path, Bytes::new().into()).await;
+        put.map_err(|source| self.failed("writing", &path, source))?;
+        if let Err(error) = self.store.delete(&path).await {
+            tracing::debug!(%path, %error, "what was written to try it could not be removed");
+        }
+        Ok(())
     }
 
     /// Makes a version the champion where there never was one.

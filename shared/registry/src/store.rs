@@ -190,7 +190,8 @@ impl Registry {
         path: &Path,
         source: object_store::Error,
     ) -> RegistryError {
-        let doing = format!("{verb} {path} in registry {}", self.location);
+        let what = if path.is_root() { String::new() } else { format!("{path} in ") };
+        let doing = format!("{verb} {what}registry {}", self.location);
         let advice = self.bucket.as_ref().and_then(|bucket| bucket.advice(&source));
         RegistryError::Store { doing, advice, source: s3::without_body(source) }
     }

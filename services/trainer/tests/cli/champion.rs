@@ -111,6 +111,8 @@ fn a_version_that_is_worse_is_published_and_held_back_with_exit_code_3() {
         said.contains("allowed are") && said.contains("version 1 stays the champion"),
         "{said}"
     );
+    // The same command without it would be refused as this one was.
+    assert!(said.contains(" --force --reason"), "{said}");
     assert_eq!((place.versions().len(), place.champion()), (2, Some(1)));
     // As much worse as is allowed is not worse.
     published(&place, &rents(60), &[&worse[..], &["--max-regression", "1000%"]].concat());

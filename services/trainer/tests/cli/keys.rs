@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::helpers::{Place, rents};
+use crate::helpers::{Place, failure, rents, stderr};
 
 /// Makes a pair of keys: the paths of the private and the public one.
 fn keygen(place: &Place, name: &str) -> (String, String) {
@@ -129,4 +129,28 @@ fn a_file_that_is_no_key_is_named() {
         assert_eq!(exit_code, 1);
         assert!(error.starts_with("error: the key ") && error.contains(message), "{error}");
     }
+}
+
+#[test]
+fn fit_refuses_at_once_to_make_a_version_that_it_would_not_trust() {
+    let place = Place::new();
+    let (private, public) = keygen(&place, "key");
+    let (stranger, _) = keygen(&place, "stranger");
+    let data = place.file("rents.csv", rents(60));
+    let fit = |args: &[&str]| {
+        let mut fit = place.fit(&data);
+        fit.args(["--trusted-key", &public]).args(args);
+        fit
+    };
+    for (args, reason) in [
+        (&[][..], "give --signing-key, too"),
+        (&["--signing-key", &stranger], "is none of the trusted ones"),
+    ] {
+        let (exit_code, error) = failure(fit(args));
+        assert_eq!(exit_code, 1);
+        assert!(error.contains(reason), "{error}");
+        assert!(!place.registry().exists(), "nothing was begun");
+    }
+    let output = fit(&["--signing-key", &private]).output().expect("the binary runs");
+    assert!(output.status.success(), "{}", stderr(&output));
 }

@@ -7,6 +7,7 @@ mod server;
 
 mod bucket;
 mod disk;
+mod registry;
 mod secrets;
 mod web;
 

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream};
@@ -28,9 +29,11 @@ struct Failing {
     /// Whether the write that fails is done all the same: only its answer is lost.
     is_done: bool,
     interruption: Mutex<Option<Interruption>>,
+    /// The same, before a file is read.
+    interrupted_reading: Mutex<Option<Interruption>>,
 }
 
-/// What happens right before a file is written.
+/// What happens right before a file is written or read.
 struct Interruption {
     before: Path,
     what: BoxFuture<'static, ()>,
@@ -49,6 +52,7 @@ impl Failing {
             writes_left: AtomicUsize::new(nth),
             is_done: false,
             interruption: Mutex::new(None),
+            interrupted_reading: Mutex::new(None),
         }
     }
 
@@ -113,6 +117,11 @@ impl ObjectStore for Failing {
     }
 
     async fn get_opts(&self, at: &Path, options: GetOptions) -> Result<GetResult> {
+        let next = |next: &mut Interruption| next.before == *at;
+        let interruption = self.interrupted_reading.lock().expect("no panic").take_if(next);
+        if let Some(interruption) = interruption {
+            interruption.what.await;
+        }
         self.memory.get_opts(at, options).await
     }
 
@@ -325,5 +334,40 @@ async fn whoever_comes_in_between_is_neither_lost_nor_overwritten() {
             let champion = registry.alias(&diamonds(), CHAMPION).await.expect("looked up");
             assert_eq!(champion, to.last().copied(), "{case}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_that_is_under_way_is_no_fault() {
+    let (store, registry) = filled(false, Change::Move).await;
+    // The entry stands, and its alias comes a little later.
+    let late = tokio::time::sleep(Duration::from_millis(120)).boxed();
+    *store.interruption.lock().expect("no panic") =
+        Some(Interruption { before: champion_path(), what: late });
+    let (diamonds, wanted) = (diamonds(), promotion(4));
+    let check = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        registry.check_ledger(&diamonds).await.expect("read")
+    };
+    let moved = registry.move_alias(&diamonds, &wanted, TESTS);
+    let (moved, (ledger, fault)) = tokio::join!(moved, check);
+    moved.expect("moved");
+    assert_eq!((ledger.entries.len(), fault), (4, None));
+}
+
+#[tokio::test]
+async fn what_a_hand_wrote_behind_a_move_is_not_undone_by_who_has_not_seen_the_move() {
+    let (store, registry) = filled(false, Change::Move).await;
+    let (other, behind_our_back) = (registry.clone(), store.clone());
+    let what = async move {
+        other.move_alias(&diamonds(), &promotion(4), TESTS).await.expect("moved");
+        let by_hand = r#"{"version":2}"#.into();
+        behind_our_back.put(&champion_path(), by_hand).await.expect("written");
+    };
+    *store.interrupted_reading.lock().expect("no panic") =
+        Some(Interruption { before: champion_path(), what: what.boxed() });
+    for _ in 0..2 {
+        let standing = registry.settle(&diamonds(), CHAMPION).await.expect("settled");
+        assert_eq!((standing.version, standing.entry), (Some(2), Some(4)));
     }
 }

@@ -236,7 +236,11 @@ proptest! {
                 .prop_map(String::into_bytes),
         ],
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
             let damaged = tampered_with().await;
             let path = if place == 0 { champion_path() } else { entry_path(place) };
