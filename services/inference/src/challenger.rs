@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use registry::{Mode, ModelName, Standing};
-use schema::Distribution;
 use service_kit::metrics::Exporter;
 use tokio::sync::Notify;
 
@@ -71,7 +70,7 @@ impl Challenger {
             settings,
             champion: champion.identity.clone(),
             trial: Trial::new(limits),
-            scale: scale(&champion.manifest.baseline.target),
+            scale: champion.manifest.baseline.target.scale(),
             share: Share::of_percent(settings.answered_percent()),
             model,
         }
@@ -80,18 +79,6 @@ impl Challenger {
     /// Whether it answers the requests of this caller.
     pub(crate) fn answers(&self, sticky_id: &[u8]) -> bool {
         self.share.holds(self.model.manifest.model.as_str(), sticky_id)
-    }
-}
-
-/// A target that did not vary, or is no number, is compared in its own unit.
-fn scale(target: &Distribution) -> f64 {
-    match target {
-        Distribution::Histogram { standard_deviation, .. }
-            if standard_deviation.is_finite() && *standard_deviation > 0.0 =>
-        {
-            *standard_deviation
-        }
-        Distribution::Histogram { .. } | Distribution::Categories { .. } => 1.0,
     }
 }
 
@@ -220,26 +207,5 @@ impl ChallengerSlot {
 
     pub(crate) fn set_stopped(&self, stopped: Option<Stopped>) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = stopped;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_that_did_not_vary_is_compared_in_its_own_unit() {
-        let target = |standard_deviation| Distribution::Histogram {
-            mean: 1.0,
-            standard_deviation,
-            minimum: 0.0,
-            maximum: 2.0,
-            edges: vec![],
-            counts: vec![1],
-        };
-        assert_eq!(scale(&target(4.0)), 4.0);
-        assert_eq!(scale(&target(0.0)), 1.0);
-        assert_eq!(scale(&target(f64::NAN)), 1.0);
-        assert_eq!(scale(&Distribution::Categories { names: vec![], counts: vec![] }), 1.0);
     }
 }

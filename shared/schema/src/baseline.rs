@@ -70,3 +70,24 @@ impl Distribution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_did_not_vary_is_compared_in_its_own_unit() {
+        let target = |standard_deviation| Distribution::Histogram {
+            mean: 1.0,
+            standard_deviation,
+            minimum: 0.0,
+            maximum: 2.0,
+            edges: vec![],
+            counts: vec![1],
+        };
+        assert_eq!(target(4.0).scale(), 4.0);
+        assert_eq!(target(0.0).scale(), 1.0);
+        assert_eq!(target(f64::NAN).scale(), 1.0);
+        assert_eq!(Distribution::Categories { names: vec![], counts: vec![] }.scale(), 1.0);
+    }
+}
