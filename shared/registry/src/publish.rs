@@ -205,7 +205,8 @@ impl Registry {
                 Err(source) => return Err(self.failed("writing", &path, source)),
             }
         }
-        Ok(())
+        // Once more, for whoever was sweeping while the manifest was written.
+        self.all_there(model, version).await
     }
 
     /// A publisher with another clock may have taken this one for dead: then its files are gone.
