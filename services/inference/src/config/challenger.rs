@@ -31,7 +31,7 @@ pub struct VetoArgs {
     /// The largest share of requests that it may fail to answer where the champion does; or `none`
     #[arg(long, env = "CANOPY_VETO_ERROR_RATE", value_name = "RATIO", default_value = "1%", value_parser = ratio_limit)]
     pub veto_error_rate: Limit,
-    /// How many times the champion's time its own may be, median against median, once it is 50 µs;
+    /// How many times the champion's time its own may be, median against median, once it is 1 ms;
     /// or `none`
     #[arg(long, env = "CANOPY_VETO_LATENCY_FACTOR", value_name = "FACTOR", default_value = "5", value_parser = limit)]
     pub veto_latency_factor: Limit,
