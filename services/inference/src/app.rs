@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use bytesize::ByteSize;
 use service_kit::auth::Authenticator;
@@ -117,20 +116,24 @@ pub(crate) fn router(app: &AppState, authenticator: Arc<Authenticator>) -> Route
     );
     let guard = Guard::new(authenticator);
 
-    // A key first; then, for predictions, a place and a time limit.
-    let behind_key = Router::new()
+    // A key first; then, for predictions, a place and a time limit. One list is one step of the router: after
+    // every call of `layer` it copies all that lies below, in each request.
+    let predict = Router::new()
         .route("/predict", post(predict::predict))
         .route("/models/{model}/predict", post(predict::predict_named))
-        .layer(TimeLimit::new(requests.request_timeout).layer())
-        .layer(Shed::new(requests.max_in_flight, &app.exporter).layer())
+        .layer((
+            guard.layer(),
+            Shed::new(requests.max_in_flight, &app.exporter).layer(),
+            TimeLimit::new(requests.request_timeout).layer(),
+        ));
+    let behind_key = Router::new()
         .route("/model", get(model::model))
         .route("/models", get(models::models))
         .route("/models/{model}", get(model::model_named))
-        .layer(guard.layer())
-        // `predict` reads bodies itself, up to --max-body.
-        .layer(DefaultBodyLimit::disable());
+        .layer(guard.layer());
 
     let mut routes = Router::new()
+        .merge(predict)
         .merge(behind_key)
         .route("/", get(docs::here))
         .route("/openapi.json", get(openapi::openapi))

@@ -2,23 +2,24 @@
 //!
 //! What a request leaves in the log is decided in [`crate::edge`]; series are in [`crate::metrics`].
 
+mod json_line;
+mod line_writer;
+
 use std::{
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     sync::OnceLock,
 };
 
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::panic;
+use json_line::JsonLine;
+use line_writer::{LineWriter, WriterThread};
 
-/// Some 5 MB of waiting lines at most; further ones are dropped and counted.
-const QUEUED_LINES: usize = 16_384;
-
-/// The process has one subscriber, so the count of its lost lines is one as well.
-static LOST_LINES: OnceLock<ErrorCounter> = OnceLock::new();
+/// The process has one subscriber, and so one writer of its lines.
+static LINES: OnceLock<LineWriter> = OnceLock::new();
 
 /// Settings of the log.
 #[derive(Debug, Clone, Args)]
@@ -64,13 +65,16 @@ pub enum TelemetryError {
     /// The process has a subscriber already.
     #[error("the log is already started")]
     AlreadyStarted,
+    /// The system gives no thread.
+    #[error("the log's thread could not be started: {0}")]
+    NoThread(#[from] io::Error),
 }
 
 /// Writes the waiting lines when it is dropped: keep it until the end of `main`.
 #[derive(Debug)]
 #[must_use]
 pub struct TelemetryGuard {
-    _worker: WorkerGuard,
+    _thread: WriterThread,
 }
 
 /// Starts the process's log and sends panics to it.
@@ -80,34 +84,28 @@ pub struct TelemetryGuard {
 ///
 /// # Errors
 ///
-/// The filter cannot be read, or the log is already started.
+/// The filter cannot be read, the log is already started, or the system gives no thread.
 pub fn init(args: &TelemetryArgs, sink: Sink) -> Result<TelemetryGuard, TelemetryError> {
     let filter = filter(&args.log)?;
-    // Buffered, so that lines which wait together are written together.
-    let writer: Box<dyn Write + Send> = match sink {
-        Sink::Stdout => Box::new(BufWriter::new(io::stdout())),
-        Sink::Stderr => Box::new(BufWriter::new(io::stderr())),
+    let sink: Box<dyn Write + Send> = match sink {
+        Sink::Stdout => Box::new(io::stdout()),
+        Sink::Stderr => Box::new(io::stderr()),
     };
-    let (writer, worker) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(QUEUED_LINES)
-        .thread_name("log")
-        .finish(writer);
-    let lost = writer.error_counter();
+    let (lines, thread) = LineWriter::start(sink)?;
     let result = match args.log_format {
-        LogFormat::Json => tracing::subscriber::set_global_default(json(filter, writer)),
-        LogFormat::Pretty => tracing::subscriber::set_global_default(pretty(filter, writer)),
+        LogFormat::Json => tracing::subscriber::set_global_default(json(filter, lines.clone())),
+        LogFormat::Pretty => tracing::subscriber::set_global_default(pretty(filter, lines.clone())),
     };
     result.map_err(|_| TelemetryError::AlreadyStarted)?;
-    LOST_LINES.get_or_init(|| lost);
+    LINES.get_or_init(|| lines);
     panic::install_hook();
-    Ok(TelemetryGuard { _worker: worker })
+    Ok(TelemetryGuard { _thread: thread })
 }
 
 /// Counts the lines this process could not write since it started.
 #[must_use]
 pub fn lost_lines() -> u64 {
-    LOST_LINES.get().map_or(0, |lost| lost.dropped_lines() as u64)
+    LINES.get().map_or(0, LineWriter::n_lost)
 }
 
 /// Reads a filter, and refuses what would silently switch the log off, such as `inof`.
@@ -123,17 +121,14 @@ fn filter(text: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::try_new(text).map_err(|e| error(e.to_string()))
 }
 
-fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+pub(crate) fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
+        .event_format(JsonLine)
         .finish()
 }
 

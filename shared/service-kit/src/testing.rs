@@ -9,7 +9,7 @@ use std::{
 use axum::Router;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::{
     connection_series::ConnectionSeries,
@@ -19,6 +19,7 @@ use crate::{
     metrics::Exporter,
     rejection::Rejections,
     serve::{ServeLimits, Server},
+    telemetry,
 };
 
 /// The routes that tests use.
@@ -86,12 +87,7 @@ impl Captured {
     /// Captures what this thread logs, down to `debug`, until the guard is dropped.
     pub(crate) fn start() -> (Self, tracing::subscriber::DefaultGuard) {
         let captured = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_env_filter("debug")
-            .with_writer(captured.clone())
-            .json()
-            .flatten_event(true)
-            .finish();
+        let subscriber = telemetry::json(EnvFilter::new("debug"), captured.clone());
         let guard = tracing::subscriber::set_default(subscriber);
         (captured, guard)
     }
