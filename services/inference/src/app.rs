@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::http::Method;
+use axum::routing::{get, post, post_service};
 use bytesize::ByteSize;
 use service_kit::auth::Authenticator;
 use service_kit::budget::BodyBudget;
@@ -15,8 +16,11 @@ use service_kit::http_series::HttpSeries;
 use service_kit::metrics::Exporter;
 use service_kit::problem::Problem;
 use service_kit::rejection::Rejections;
+use service_kit::serve;
 use service_kit::shed::{Shed, TimeLimit};
+use service_kit::shortcut::Shortcut;
 use tokio::sync::Semaphore;
+use tower::Layer;
 use tower_http::compression::CompressionLayer;
 
 use crate::challenger_series;
@@ -25,7 +29,8 @@ use crate::config::Config;
 use crate::error;
 use crate::ready_board::ReadyBoard;
 use crate::registry_look::RegistrySource;
-use crate::routes::{docs, model, models, openapi, predict};
+use crate::routes::predict::{self, Predict};
+use crate::routes::{docs, model, models, openapi};
 use crate::served_model::{Models, ServedModel};
 
 /// Every route, as the label `route` has it.
@@ -107,34 +112,33 @@ pub(crate) fn bytes(size: ByteSize) -> usize {
 /// A handle on the app that handlers take.
 pub(crate) type AppState = Arc<App>;
 
-/// The routes.
-pub(crate) fn router(app: &AppState, authenticator: Arc<Authenticator>) -> Router {
+/// The routes; predictions for the default model go past the router.
+pub(crate) fn routes(app: &AppState, authenticator: Arc<Authenticator>) -> impl serve::Routes {
     let requests = &app.config.requests;
     let edge = Edge::new(
         HttpSeries::new(&app.exporter, &ROUTES),
         Rejections::new(&app.exporter, error::codes()),
     );
     let guard = Guard::new(authenticator);
+    // A key first; then, for predictions, a place and a time limit.
+    let to_predict = (
+        guard.layer(),
+        Shed::new(requests.max_in_flight, &app.exporter).layer(),
+        TimeLimit::new(requests.request_timeout).layer(),
+    );
+    let predict = Predict(Arc::clone(app));
 
-    // A key first; then, for predictions, a place and a time limit. One list is one step of the router: after
-    // every call of `layer` it copies all that lies below, in each request.
-    let predict = Router::new()
-        .route("/predict", post(predict::predict))
+    let mut router = Router::new()
+        .route("/predict", post_service(predict.clone()))
         .route("/models/{model}/predict", post(predict::predict_named))
-        .layer((
-            guard.layer(),
-            Shed::new(requests.max_in_flight, &app.exporter).layer(),
-            TimeLimit::new(requests.request_timeout).layer(),
-        ));
-    let behind_key = Router::new()
-        .route("/model", get(model::model))
-        .route("/models", get(models::models))
-        .route("/models/{model}", get(model::model_named))
-        .layer(guard.layer());
-
-    let mut routes = Router::new()
-        .merge(predict)
-        .merge(behind_key)
+        .layer(to_predict.clone())
+        .merge(
+            Router::new()
+                .route("/model", get(model::model))
+                .route("/models", get(models::models))
+                .route("/models/{model}", get(model::model_named))
+                .layer(guard.layer()),
+        )
         .route("/", get(docs::here))
         .route("/openapi.json", get(openapi::openapi))
         .route("/models/{model}/openapi.json", get(openapi::openapi_named))
@@ -146,7 +150,14 @@ pub(crate) fn router(app: &AppState, authenticator: Arc<Authenticator>) -> Route
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
     if requests.compression {
-        routes = routes.layer(CompressionLayer::new());
+        router = router.layer(CompressionLayer::new());
     }
-    routes.layer(edge.layer())
+    let straight = edge.at("/predict").layer().layer(to_predict.layer(predict));
+    Shortcut {
+        router: router.layer(edge.layer()),
+        method: Method::POST,
+        path: "/predict",
+        // Answers are compressed behind the router.
+        service: (!requests.compression).then_some(straight),
+    }
 }

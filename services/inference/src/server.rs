@@ -67,7 +67,7 @@ impl Server {
         tokio::spawn(stop.run_until_cancelled_owned(app.exporter.upkeep(UPKEEP_INTERVAL)));
         let server = serve::Server {
             listener,
-            router: app::router(&app, authenticator),
+            routes: app::routes(&app, authenticator),
             readiness: app.readiness.clone(),
             limits: ServeLimits {
                 drain_delay: app.config.listen.drain_delay,

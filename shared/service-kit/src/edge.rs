@@ -53,7 +53,11 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// The middleware around all routes: `router.layer(edge.layer())`, added last.
 #[derive(Debug, Clone)]
-pub struct Edge(Arc<Series>);
+pub struct Edge {
+    series: Arc<Series>,
+    /// The route where no router says which one matched.
+    route: Option<&'static str>,
+}
 
 #[derive(Debug)]
 struct Series {
@@ -65,7 +69,13 @@ impl Edge {
     /// Makes the edge from the series it records.
     #[must_use]
     pub fn new(http: HttpSeries, rejections: Rejections) -> Self {
-        Self(Arc::new(Series { http, rejections }))
+        Self { series: Arc::new(Series { http, rejections }), route: None }
+    }
+
+    /// Makes the edge of one route that no router is in front of.
+    #[must_use]
+    pub fn at(&self, route: &'static str) -> Self {
+        Self { route: Some(route), ..self.clone() }
     }
 
     /// Makes the layer; added last to a router, it is the outermost.
@@ -115,7 +125,7 @@ struct Exchange {
     facts: RequestFacts,
     method: Method,
     uri: Uri,
-    route: Option<MatchedPath>,
+    matched: Option<MatchedPath>,
     started: Instant,
     is_recorded: bool,
 }
@@ -127,7 +137,7 @@ impl Exchange {
             facts: RequestFacts::new(RequestId::from_headers(request.headers())),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            route: request.extensions().get::<MatchedPath>().cloned(),
+            matched: request.extensions().get::<MatchedPath>().cloned(),
             started: Instant::now(),
             is_recorded: false,
         }
@@ -154,7 +164,7 @@ impl Exchange {
         }
         headers.insert(REQUEST_ID_HEADER, self.facts.id().to_header_value());
         if let Some(problem) = &problem {
-            self.edge.0.rejections.count(problem.code());
+            self.edge.series.rejections.count(problem.code());
             self.log_cause(problem);
         }
         self.record(response.status(), problem.as_ref().map(Problem::code));
@@ -172,8 +182,8 @@ impl Exchange {
     fn record(&mut self, status: StatusCode, error_code: Option<&str>) {
         self.is_recorded = true;
         let duration = self.started.elapsed();
-        let route = self.route.as_ref().map(MatchedPath::as_str);
-        self.edge.0.http.record(route, &self.method, status, duration);
+        let route = self.edge.route.or(self.matched.as_ref().map(MatchedPath::as_str));
+        self.edge.series.http.record(route, &self.method, status, duration);
         self.log(route.unwrap_or(OTHER_ROUTE), status, error_code, duration);
     }
 

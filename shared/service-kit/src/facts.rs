@@ -100,6 +100,15 @@ impl RequestFacts {
         Self(Arc::new(Facts { id, client: OnceLock::new(), n_rows: AtomicU64::new(UNKNOWN) }))
     }
 
+    /// Gives the facts that the edge started.
+    ///
+    /// Without the edge, as in a handler's unit test, the facts are just not logged.
+    #[must_use]
+    pub fn of(parts: &Parts) -> Self {
+        let facts = parts.extensions.get::<Self>().cloned();
+        facts.unwrap_or_else(|| Self::new(RequestId::from_headers(&parts.headers)))
+    }
+
     /// Gives the request's id.
     #[must_use]
     pub fn id(&self) -> &RequestId {
@@ -133,9 +142,7 @@ impl<S: Sync> FromRequestParts<S> for RequestFacts {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        // Without the edge, as in a handler's unit test, the facts are just not logged.
-        let facts = parts.extensions.get::<Self>().cloned();
-        Ok(facts.unwrap_or_else(|| Self::new(RequestId::from_headers(&parts.headers))))
+        Ok(Self::of(parts))
     }
 }
 

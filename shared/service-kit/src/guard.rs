@@ -19,7 +19,7 @@ use crate::{
     rate_limit::{Decision, Limiter},
 };
 
-/// Answers 401 without a good key and 429 over its rate; handlers find the caller as `Extension<Arc<Caller>>`.
+/// Answers 401 without a good key and 429 over its rate; whose key it is goes into the request's facts.
 #[derive(Debug, Clone)]
 pub struct Guard(Arc<Authenticator>);
 
@@ -38,7 +38,7 @@ impl Guard {
 }
 
 impl Around for Guard {
-    fn around<S>(&self, mut request: Request, inner: &mut S) -> ResponseFuture
+    fn around<S>(&self, request: Request, inner: &mut S) -> ResponseFuture
     where
         S: Service<Request, Response = Response, Error = Infallible>,
         S::Future: Send + 'static,
@@ -56,7 +56,6 @@ impl Around for Guard {
             write_headers(&caller, decision, response.headers_mut());
             return refuse(response);
         }
-        request.extensions_mut().insert(Arc::clone(&caller));
         let call = inner.call(request);
         Box::pin(async move {
             let mut response = call.await?;
@@ -85,7 +84,7 @@ mod tests {
     };
 
     use axum::{
-        Extension, Router,
+        Router,
         body::{Body, Bytes, HttpBody},
         routing::post,
     };
@@ -111,7 +110,7 @@ mod tests {
         let mut args = Command::parse_from([&["test"], flags].concat()).auth;
         args.plain_keys = "a:alpha-secret,b:beta-secret".into();
         let auth = Authenticator::from_args(&args, &Exporter::new()).unwrap();
-        let name = async |Extension(caller): Extension<Arc<Caller>>| caller.name().to_string();
+        let name = async |facts: RequestFacts| facts.client().unwrap_or_default().to_owned();
         let routes = Router::new().route("/echo", post(name));
         TestServer::spawn(routes.route_layer(Guard::new(auth).layer())).await
     }

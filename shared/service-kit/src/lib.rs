@@ -8,6 +8,7 @@ pub mod telemetry;
 
 pub mod connection_series;
 pub mod serve;
+pub mod shortcut;
 pub mod shutdown;
 
 mod connection;

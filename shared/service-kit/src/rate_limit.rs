@@ -87,13 +87,22 @@ impl<C: Clock> Limiter<C> {
     pub fn write_headers(&self, decision: Decision, headers: &mut HeaderMap) {
         headers.insert(LIMIT, self.limit.clone());
         headers.insert(REMAINING, HeaderValue::from(decision.remaining));
-        headers.insert(RESET, HeaderValue::from(decision.reset_seconds));
+        headers.insert(RESET, seconds(decision.reset_seconds));
     }
 }
 
 impl<C: Clock> fmt::Debug for Limiter<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Limiter").field("rate", &self.rate).finish_non_exhaustive()
+    }
+}
+
+/// The usual values need no memory of their own.
+fn seconds(seconds: u64) -> HeaderValue {
+    match seconds {
+        0 => HeaderValue::from_static("0"),
+        1 => HeaderValue::from_static("1"),
+        _ => HeaderValue::from(seconds),
     }
 }
 

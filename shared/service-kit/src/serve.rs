@@ -5,16 +5,19 @@
 //! finish, a timeout ends the rest.
 
 use std::{
+    convert::Infallible,
     io,
     net::SocketAddr,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use axum::{
-    Router,
-    http::{HeaderValue, Request, header::CONNECTION},
+    body::Body,
+    extract::Request,
+    http::{self, HeaderValue, header::CONNECTION},
+    response::Response,
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -67,20 +70,34 @@ impl Default for ServeLimits {
     }
 }
 
+/// A service that answers whatever is asked.
+pub trait Routes:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Routes for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// A bound server: what it answers with, and how it stops.
 #[derive(Debug)]
-pub struct Server {
+pub struct Server<S> {
     /// The bound socket.
     pub listener: TcpListener,
-    /// Every route, with its middlewares.
-    pub router: Router,
+    /// Every route, with its middlewares: a router, or a [`crate::shortcut::Shortcut`] past one.
+    pub routes: S,
     /// What `/ready` reads; serving turns it to draining.
     pub readiness: Readiness,
     /// Limits on connections, and the times of stopping.
     pub limits: ServeLimits,
 }
 
-impl Server {
+impl<S: Routes> Server<S> {
     /// Answers requests until `shutdown` resolves, then stops in order.
     ///
     /// # Errors
@@ -100,9 +117,9 @@ impl Server {
         series: ConnectionSeries,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let Self { listener, router, readiness, limits } = self;
+        let Self { listener, routes, readiness, limits } = self;
         let address = listener.local_addr()?;
-        let mut acceptor = Acceptor::new(listener, router, series, readiness.clone(), &limits);
+        let mut acceptor = Acceptor::new(listener, routes, series, readiness.clone(), &limits);
         tracing::info!(%address, "listening");
 
         acceptor.accept_until(shutdown).await;
@@ -115,9 +132,9 @@ impl Server {
     }
 }
 
-struct Acceptor {
+struct Acceptor<S> {
     listener: TcpListener,
-    router: Router,
+    routes: S,
     series: ConnectionSeries,
     readiness: Readiness,
     patience: Patience,
@@ -129,10 +146,10 @@ struct Acceptor {
     failures: Failures,
 }
 
-impl Acceptor {
+impl<S: Routes> Acceptor<S> {
     fn new(
         listener: TcpListener,
-        router: Router,
+        routes: S,
         series: ConnectionSeries,
         readiness: Readiness,
         limits: &ServeLimits,
@@ -140,7 +157,7 @@ impl Acceptor {
         let max_connections = limits.max_connections.min(Semaphore::MAX_PERMITS);
         Self {
             listener,
-            router,
+            routes,
             series,
             readiness,
             patience: Patience {
@@ -187,12 +204,15 @@ impl Acceptor {
         let busy = Busy::default();
         let io =
             TokioIo::new(Timed::new(stream, self.patience, busy.clone(), self.closing.clone()));
-        let (router, linger) = (self.router.clone(), self.linger.clone());
+        // A connection's requests come one after the other: it has a copy of its own, and nobody waits for the lock.
+        let routes = Mutex::new(self.routes.clone());
+        let linger = self.linger.clone();
         let readiness = self.readiness.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |request: http::Request<Incoming>| {
             busy.start();
             let (busy, readiness) = (busy.clone(), readiness.clone());
-            let answer = router.clone().call(linger.around(request, &busy));
+            let request = linger.around(request, &busy).map(Body::new);
+            let answer = routes.lock().unwrap_or_else(PoisonError::into_inner).call(request);
             async move {
                 let mut answer = answer.await;
                 // An open connection goes past the load balancer: it would stay with this server until it is cut.
@@ -278,7 +298,7 @@ impl Failures {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use axum::{Router, routing::get};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::Notify,

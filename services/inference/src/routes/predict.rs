@@ -1,19 +1,23 @@
 //! `POST /predict` and `POST /models/{model}/predict`: rows in, one number a row out.
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use schema::{Nulls, ReadOptions, Request};
+use service_kit::ResponseFuture;
 use service_kit::budget::Share;
 use service_kit::facts::RequestFacts;
 use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 
 use super::named::Named;
 use crate::active_model::{ActiveModel, BodyFormat};
@@ -27,6 +31,10 @@ use crate::served_model::ServedModel;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// What an answer takes apart from its predictions, and what each of them takes: mostly enough.
+const HEAD_BYTES: usize = 256;
+const PREDICTION_BYTES: usize = 20;
+
 /// Bodies from this size on are read beside the threads that answer.
 const LARGE_BODY_BYTES: usize = 32 * 1024;
 /// Predictions of more steps than this, about a millisecond, are computed there as well.
@@ -34,31 +42,43 @@ const LARGE_WORK: usize = 100_000;
 /// Steps between two looks at whether the caller is still there.
 const CHUNK_WORK: usize = 10_000_000;
 
-pub(crate) async fn predict(
-    State(app): State<AppState>,
-    facts: RequestFacts,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, PredictError> {
-    answer(&app, app.models.default_model(), facts, (&headers, body)).await
+/// Answers for the default model, behind the router or past it.
+#[derive(Debug, Clone)]
+pub(crate) struct Predict(pub(crate) AppState);
+
+impl Service<HttpRequest> for Predict {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: HttpRequest) -> ResponseFuture {
+        let app = Arc::clone(&self.0);
+        Box::pin(async move {
+            let answer = answer(&app, app.models.default_model(), request).await;
+            Ok(answer.unwrap_or_else(IntoResponse::into_response))
+        })
+    }
 }
 
 pub(crate) async fn predict_named(
     State(app): State<AppState>,
     Named(served): Named,
-    facts: RequestFacts,
-    headers: HeaderMap,
-    body: Body,
+    request: HttpRequest,
 ) -> Result<Response, PredictError> {
-    answer(&app, &served, facts, (&headers, body)).await
+    answer(&app, &served, request).await
 }
 
 async fn answer(
     app: &App,
     served: &Arc<ServedModel>,
-    facts: RequestFacts,
-    (headers, body): (&HeaderMap, Body),
+    request: HttpRequest,
 ) -> Result<Response, PredictError> {
+    let (head, body) = request.into_parts();
+    let (facts, headers) = (RequestFacts::of(&head), &head.headers);
     // One version for the whole request, whatever the registry watcher does meanwhile.
     let champion = served.champion()?;
     let challenger = served.challenger.running();
@@ -106,7 +126,12 @@ async fn answer(
     } else if let Some((comparison, answered)) = compared {
         comparison.offer(answered);
     }
-    Ok(([(header::CONTENT_TYPE, JSON)], json).into_response())
+    let mut response = Response::new(Body::from(json));
+    let headers = response.headers_mut();
+    // Room for those that the layers around add, too: a map that grows moves all it has.
+    headers.reserve(16);
+    headers.insert(header::CONTENT_TYPE, JSON);
+    Ok(response)
 }
 
 /// Computes what is small here, and what is large beside the threads that answer.
@@ -237,7 +262,9 @@ impl Job {
             warnings: &request.warnings,
             signature: model.signature(),
         };
-        serde_json::to_vec(&response).map_err(internal)
+        let mut json = Vec::with_capacity(HEAD_BYTES + predictions.len() * PREDICTION_BYTES);
+        serde_json::to_writer(&mut json, &response).map_err(internal)?;
+        Ok(json)
     }
 
     fn predict(&self, model: &ActiveModel, request: &Request) -> Result<Vec<f64>, PredictError> {

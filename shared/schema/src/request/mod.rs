@@ -6,6 +6,7 @@
 mod csv_body;
 mod error;
 mod json_body;
+mod plain_json;
 mod warning;
 
 pub use error::RequestError;
@@ -87,7 +88,10 @@ impl Signature {
     /// );
     /// ```
     pub fn read_json(&self, body: &[u8], options: ReadOptions) -> Result<Request, RequestError> {
-        json_body::read(self, body, options)
+        match plain_json::read(self, body, options) {
+            Some(request) => Ok(request),
+            None => json_body::read(self, body, options),
+        }
     }
 
     /// Reads CSV with a header whose columns may stand in any order.
