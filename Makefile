@@ -12,7 +12,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
 .PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests audit fix snapshots manifests
-.PHONY: bench bench-training bench-serving bench-shadow loadtest train serve up down images deploy status verify update rollback
+.PHONY: bench bench-training bench-serving bench-shadow loadtest loadtest-tools train serve up down images deploy status verify update rollback
 .PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
 
@@ -70,8 +70,11 @@ bench-serving: ## Measure start, memory and requests a second (needs wrk and pyt
 bench-shadow: ## Measure what a slow challenger in shadow costs the champion (needs python3)
 	python3 bench/shadow.py
 
-loadtest: ## Send requests to a server at a constant rate (CANOPY_LOADTEST_…; canopy-loadtest --help)
-	$(CARGO) run --release --locked -p canopy-loadtest
+loadtest: ## Load a running server and judge it (SCENARIO=smoke, URL=http://127.0.0.1:8000; loadtest/README.md has the others)
+	@loadtest/run.py $(or $(SCENARIO),smoke) $(if $(URL),--url $(URL)) $(if $(DURATION),--duration $(DURATION)) $(if $(RATE),--rate $(RATE)) $(if $(BODY),--body $(BODY)) $(if $(API_KEY_FILE),--api-key-file $(API_KEY_FILE))
+
+loadtest-tools: ## Install what load tests use into target/loadtest-tools: oha, Locust; with K6=1 a copy of k6
+	@loadtest/tools.sh
 
 train: ## Fit a model (MODEL, DATA, TARGET, REGISTRY)
 	$(CARGO) run --release --locked -p canopy-trainer -- fit --data $(DATA) --target $(TARGET) --model $(MODEL) --registry $(REGISTRY)
