@@ -12,10 +12,10 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter, layer::SubscriberExt};
 
 use crate::panic;
-use json_line::JsonLine;
+use json_line::JsonLines;
 use line_writer::{LineWriter, WriterThread};
 
 /// The process has one subscriber, and so one writer of its lines.
@@ -125,11 +125,7 @@ pub(crate) fn json<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + 
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .event_format(JsonLine)
-        .finish()
+    tracing_subscriber::registry().with(filter).with(JsonLines(writer))
 }
 
 fn pretty<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync

@@ -4,8 +4,9 @@
 //! whole request. Spans are left out, as no service has any.
 
 use std::{
-    cell::Cell,
-    fmt::{self, Write},
+    cell::{Cell, RefCell},
+    fmt,
+    io::Write,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -14,115 +15,134 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
-    registry::LookupSpan,
+    fmt::MakeWriter,
+    layer::{Context, Layer},
 };
 
-/// Formats events as JSON lines.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct JsonLine;
+/// Writes each event as a JSON line.
+#[derive(Debug)]
+pub(super) struct JsonLines<W>(pub(super) W);
 
-impl<S, N> FormatEvent<S, N> for JsonLine
+thread_local! {
+    /// The line that is being written; empty between two.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl<S, W> Layer<S> for JsonLines<W>
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
+    S: Subscriber,
+    W: for<'a> MakeWriter<'a> + 'static,
 {
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let metadata = event.metadata();
-        writer.write_str("{\"timestamp\":\"")?;
-        write_time(&mut writer, now_micros())?;
-        writer.write_str("\",\"level\":\"")?;
-        writer.write_str(metadata.level().as_str())?;
-        writer.write_char('"')?;
-        let mut fields = Fields { writer: &mut writer, result: Ok(()) };
-        event.record(&mut fields);
-        fields.result?;
-        writer.write_str(",\"target\":\"")?;
-        Escaped(&mut writer).write_str(metadata.target())?;
-        writer.write_str("\"}\n")
-    }
-}
-
-struct Fields<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    /// Of the fields so far.
-    result: fmt::Result,
-}
-
-impl Fields<'_, '_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
-        if self.result.is_ok() {
-            self.result = self.key(field).and_then(|()| value(self.writer));
-        }
-    }
-
-    /// Names of fields are written in the code, and need no escapes.
-    fn key(&mut self, field: &Field) -> fmt::Result {
-        self.writer.write_str(",\"")?;
-        self.writer.write_str(field.name())?;
-        self.writer.write_str("\":")
-    }
-}
-
-impl Visit for Fields<'_, '_> {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.write(field, |writer| match value.is_finite() {
-            true => write!(writer, "{value:?}"),
-            false => writer.write_str("null"),
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        LINE.with(|line| {
+            // A value that logs while it is being written: its own line is lost, and this one is not.
+            let Ok(mut line) = line.try_borrow_mut() else { return };
+            line.clear();
+            write_event(&mut line, event);
+            // There is no other place to tell that the log cannot be written.
+            let _ = self.0.make_writer().write_all(&line);
         });
+    }
+}
+
+fn write_event(line: &mut Vec<u8>, event: &Event<'_>) {
+    let metadata = event.metadata();
+    line.extend_from_slice(b"{\"timestamp\":\"");
+    write_time(line, now_micros());
+    line.extend_from_slice(b"\",\"level\":\"");
+    line.extend_from_slice(metadata.level().as_str().as_bytes());
+    line.push(b'"');
+    event.record(&mut Fields(line));
+    line.extend_from_slice(b",\"target\":");
+    write_string(line, metadata.target());
+    line.extend_from_slice(b"}\n");
+}
+
+struct Fields<'a>(&'a mut Vec<u8>);
+
+impl Fields<'_> {
+    /// Names of fields are written in the code, and need no escapes.
+    fn key(&mut self, field: &Field) -> &mut Vec<u8> {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(field.name().as_bytes());
+        self.0.extend_from_slice(b"\":");
+        self.0
+    }
+
+    fn display(&mut self, field: &Field, value: impl fmt::Display) {
+        // Writing into memory cannot fail.
+        let _ = write!(self.key(field), "{value}");
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        match value.is_finite() {
+            true => self.display(field, format_args!("{value:?}")),
+            false => self.display(field, "null"),
+        }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        self.display(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.write(field, |writer| write!(writer, "{value}"));
+        self.display(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, |writer| writer.write_str(if value { "true" } else { "false" }));
+        self.display(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, |writer| {
-            writer.write_char('"')?;
-            Escaped(writer).write_str(value)?;
-            writer.write_char('"')
-        });
+        write_string(self.key(field), value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(field, |writer| {
-            writer.write_char('"')?;
-            write!(Escaped(writer), "{value:?}")?;
-            writer.write_char('"')
-        });
+        let line = self.key(field);
+        line.push(b'"');
+        let _ = write!(Escaped(line), "{value:?}");
+        line.push(b'"');
     }
 }
 
-/// Writes text as the inside of a JSON string (RFC 8259, section 7).
-struct Escaped<'a, 'w>(&'a mut Writer<'w>);
+fn write_string(line: &mut Vec<u8>, text: &str) {
+    line.push(b'"');
+    Escaped(line).put(text.as_bytes());
+    line.push(b'"');
+}
 
-impl Write for Escaped<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while let Some(at) = rest.bytes().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
-            self.0.write_str(&rest[..at])?;
-            match rest.as_bytes()[at] {
-                b'"' => self.0.write_str("\\\"")?,
-                b'\\' => self.0.write_str("\\\\")?,
-                b'\n' => self.0.write_str("\\n")?,
-                control => write!(self.0, "\\u{control:04x}")?,
-            }
-            rest = &rest[at + 1..];
+/// Writes text as the inside of a JSON string (RFC 8259, section 7).
+struct Escaped<'a>(&'a mut Vec<u8>);
+
+impl Escaped<'_> {
+    fn put(&mut self, text: &[u8]) {
+        let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+        // Nearly no text is special: this looks at all bytes, many at a time.
+        if !text.iter().fold(false, |any, byte| any | is_special(byte)) {
+            return self.0.extend_from_slice(text);
         }
-        self.0.write_str(rest)
+        for byte in text {
+            match byte {
+                b'"' => self.0.extend_from_slice(b"\\\""),
+                b'\\' => self.0.extend_from_slice(b"\\\\"),
+                b'\n' => self.0.extend_from_slice(b"\\n"),
+                0..0x20 => self.0.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+                _ => self.0.push(*byte),
+            }
+        }
+    }
+}
+
+impl Write for Escaped<'_> {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.put(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -139,7 +159,7 @@ thread_local! {
 }
 
 /// Writes `2026-11-21T18:00:00.000000Z`.
-fn write_time(writer: &mut Writer<'_>, micros: u64) -> fmt::Result {
+fn write_time(line: &mut Vec<u8>, micros: u64) {
     let second = micros / 1_000_000;
     let (known, mut text) = SECOND.get();
     if known != second {
@@ -149,7 +169,7 @@ fn write_time(writer: &mut Writer<'_>, micros: u64) -> fmt::Result {
     let mut whole = *b"0000-00-00T00:00:00.000000Z";
     whole[..19].copy_from_slice(&text);
     put_digits(&mut whole[20..26], micros % 1_000_000);
-    writer.write_str(str::from_utf8(&whole).map_err(|_| fmt::Error)?)
+    line.extend_from_slice(&whole);
 }
 
 /// The date by the proleptic Gregorian calendar, its years beginning in March so that leap days come last
@@ -186,14 +206,14 @@ fn put_digits(room: &mut [u8], mut number: u64) {
 mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
     use crate::testing::Captured;
 
     fn line_of(event: impl FnOnce()) -> (String, Value) {
         let captured = Captured::default();
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(captured.clone()).event_format(JsonLine).finish();
+        let subscriber = tracing_subscriber::registry().with(JsonLines(captured.clone()));
         tracing::subscriber::with_default(subscriber, event);
         let text = captured.text();
         let line = serde_json::from_str(&text).expect(&text);
@@ -256,10 +276,10 @@ mod tests {
         ] {
             assert_eq!(str::from_utf8(&second_text(second)), Ok(text));
         }
-        let mut written = String::new();
-        write_time(&mut Writer::new(&mut written), 1_763_747_999_000_042).unwrap();
-        write_time(&mut Writer::new(&mut written), 1_763_748_000_999_999).unwrap();
-        assert_eq!(written, "2025-11-21T17:59:59.000042Z2025-11-21T18:00:00.999999Z");
+        let mut written = Vec::new();
+        write_time(&mut written, 1_763_747_999_000_042);
+        write_time(&mut written, 1_763_748_000_999_999);
+        assert_eq!(written, b"2025-11-21T17:59:59.000042Z2025-11-21T18:00:00.999999Z");
     }
 
     proptest! {
