@@ -7,7 +7,7 @@ mod pipeline;
 mod tensors;
 
 pub use encoder::Encoder;
-pub use forest::{Forest, Node};
+pub use forest::{Forest, Layout, Node};
 pub use linear::Linear;
 pub use pipeline::{Pipeline, Regressor};
 

@@ -55,7 +55,7 @@ impl Pipeline {
     pub fn work_per_row(&self) -> usize {
         let regressor = match &self.regressor {
             Regressor::Linear(linear) => linear.coefficients().len(),
-            Regressor::Forest(forest) => forest.n_trees() * (forest.max_depth() + 1),
+            Regressor::Forest(forest) => forest.work_per_row(),
         };
         self.encoder.n_columns() + regressor
     }

@@ -1,0 +1,110 @@
+//! Which kernel answers for a forest, by the shape of its trees.
+
+use super::bits::Bits;
+use super::scale::Scale;
+use super::simd::{self, Level};
+use super::trees::Trees;
+use super::walk::Walk;
+
+/// Nodes up to which a walk from the root is as fast as anything that must be prepared for.
+const FEW_NODES: usize = 16;
+
+/// How a forest is held to be predicted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// As it is in the file, for a handful of nodes or more columns than the others can name.
+    Simple,
+    /// One bit a leaf, trees of up to 8 leaves.
+    Bits8,
+    /// One bit a leaf, trees of up to 32 leaves.
+    Bits32,
+    /// One bit a leaf, trees of up to 64 leaves.
+    Bits64,
+    /// Nodes of eight bytes, several walks at a time.
+    Walk,
+}
+
+impl Layout {
+    /// The best one first: the first that can be made is taken.
+    const IN_ORDER: [Self; 5] = [Self::Bits8, Self::Bits32, Self::Bits64, Self::Walk, Self::Simple];
+
+    /// Its name, for logs and benches.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Simple => "simple",
+            Self::Bits8 => "bits-8",
+            Self::Bits32 => "bits-32",
+            Self::Bits64 => "bits-64",
+            Self::Walk => "walk",
+        }
+    }
+}
+
+/// What answers, made of the trees.
+#[derive(Debug, Clone)]
+pub(super) enum Kernel {
+    Simple,
+    Bits8(Bits<u8>, Level),
+    Bits32(Bits<u32>, Level),
+    Bits64(Bits<u64>, Level),
+    Walk(Walk),
+}
+
+impl Kernel {
+    pub(super) fn of(trees: &Trees) -> Self {
+        if trees.nodes.len() <= FEW_NODES {
+            return Self::Simple;
+        }
+        let scales = Scale::of_trees(trees);
+        let make = |layout| Self::new(layout, trees, &scales, Level::best());
+        Layout::IN_ORDER.into_iter().find_map(make).unwrap_or(Self::Simple)
+    }
+
+    /// None where the trees do not fit into this layout.
+    pub(super) fn new(
+        layout: Layout,
+        trees: &Trees,
+        scales: &[Scale],
+        level: Level,
+    ) -> Option<Self> {
+        match layout {
+            Layout::Simple => Some(Self::Simple),
+            Layout::Bits8 => Some(Self::Bits8(Bits::new(trees, scales)?, level)),
+            Layout::Bits32 => Some(Self::Bits32(Bits::new(trees, scales)?, level)),
+            Layout::Bits64 => Some(Self::Bits64(Bits::new(trees, scales)?, level)),
+            Layout::Walk => Some(Self::Walk(Walk::new(trees, scales)?)),
+        }
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        match self {
+            Self::Simple => Layout::Simple,
+            Self::Bits8(..) => Layout::Bits8,
+            Self::Bits32(..) => Layout::Bits32,
+            Self::Bits64(..) => Layout::Bits64,
+            Self::Walk(_) => Layout::Walk,
+        }
+    }
+
+    /// Adds what each tree says to the sum of each row, in tree order; `columns` is row-major.
+    pub(super) fn add(&self, trees: &Trees, columns: &[f64], sums: &mut [f64]) {
+        match self {
+            Self::Simple => trees.add(columns, sums),
+            Self::Bits8(bits, level) => simd::add(*level, bits, columns, sums),
+            Self::Bits32(bits, level) => simd::add(*level, bits, columns, sums),
+            Self::Bits64(bits, level) => simd::add(*level, bits, columns, sums),
+            Self::Walk(walk) => walk.add(columns, sums),
+        }
+    }
+
+    /// What one row takes, in tens of nanoseconds: measured, and rounded up.
+    pub(super) fn work_per_row(&self, trees: &Trees) -> usize {
+        match self {
+            Self::Simple => trees.n_trees() * (trees.max_depth() + 1),
+            // Some nanoseconds for a tree's leaf; the columns are the encoder's work.
+            Self::Bits8(..) | Self::Bits32(..) | Self::Bits64(..) => trees.n_trees().div_ceil(4),
+            // About a nanosecond a step, several walks being under way.
+            Self::Walk(_) => (trees.n_trees() * (trees.max_depth() + 1)).div_ceil(5),
+        }
+    }
+}
