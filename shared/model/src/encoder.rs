@@ -3,7 +3,7 @@
 use schema::{Dtype, Feature, Signature};
 
 use crate::ModelError;
-use crate::tensors::{self, Tensor, Tensors, all_finite, of_length};
+use crate::tensors::{self, Tensor, Tensors, of_length};
 
 const IMPUTE: &str = "encoder.impute";
 const N_INDICATORS: &str = "encoder.n_indicators";
@@ -14,11 +14,22 @@ const N_INDICATORS: &str = "encoder.n_indicators";
 /// A feature without indicators gives one column, the value; one with k gives k columns, of which column j
 /// is 1 where the code is j + 1 (code 0 is the reference level, all zeros).
 /// A code equal to the number of categories is the level "missing", for features that were missing in training.
-#[derive(Debug, Clone, PartialEq)]
+/// Where NaN is imputed, a missing value stays missing: forests whose splits send it somewhere take it as it is.
+#[derive(Debug, Clone)]
 pub struct Encoder {
     impute: Vec<f64>,
     n_indicators: Vec<u32>,
     n_columns: usize,
+    /// No feature has indicators.
+    is_plain: bool,
+}
+
+impl PartialEq for Encoder {
+    fn eq(&self, other: &Self) -> bool {
+        // An imputed NaN is equal to itself.
+        let bits = |encoder: &Self| encoder.impute.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        bits(self) == bits(other) && self.n_indicators == other.n_indicators
+    }
 }
 
 impl Encoder {
@@ -26,8 +37,8 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// Where a value is not finite or the arrays do not fit the signature: their lengths, a code that is no
-    /// category, indicators on something else than a category.
+    /// Where a value is infinite or the arrays do not fit the signature: their lengths, a code that is no
+    /// category, indicators on something else than a category or beside an imputed NaN.
     pub fn new(
         signature: &Signature,
         impute: Vec<f64>,
@@ -35,14 +46,15 @@ impl Encoder {
     ) -> Result<Self, ModelError> {
         of_length(IMPUTE, impute.len(), signature.n_features())?;
         of_length(N_INDICATORS, n_indicators.len(), signature.n_features())?;
-        all_finite(IMPUTE, &impute)?;
+        none_infinite(&impute)?;
         for ((feature, &impute), &n_indicators) in
             signature.features().iter().zip(&impute).zip(&n_indicators)
         {
             check(feature, impute, n_indicators)?;
         }
         let n_columns = n_indicators.iter().map(|&n| (n as usize).max(1)).sum();
-        Ok(Self { impute, n_indicators, n_columns })
+        let is_plain = n_indicators.iter().all(|&n| n == 0);
+        Ok(Self { impute, n_indicators, n_columns, is_plain })
     }
 
     /// The number of columns a row is encoded into.
@@ -77,6 +89,25 @@ impl Encoder {
         }
     }
 
+    /// Whether these rows are their own columns: nothing is to be imputed or spread.
+    pub(crate) fn changes_nothing_in(&self, rows: &[f64]) -> bool {
+        // All values are looked at, which the compiler does several at a time.
+        self.is_plain && !rows.iter().fold(false, |missing, value| missing | value.is_nan())
+    }
+
+    /// Encodes rows one behind the other.
+    pub(crate) fn encode_all(&self, rows: &[f64], columns: &mut [f64]) {
+        let columns = columns.chunks_exact_mut(self.n_columns);
+        for (row, columns) in rows.chunks_exact(self.n_features()).zip(columns) {
+            self.encode(row, columns);
+        }
+    }
+
+    /// The first feature whose missing values stay missing.
+    pub(crate) fn leaves_missing(&self) -> Option<usize> {
+        self.impute.iter().position(|impute| impute.is_nan())
+    }
+
     pub(crate) fn tensors(&self) -> [Tensor; 2] {
         [
             tensors::floats(IMPUTE, self.impute.iter().copied()),
@@ -85,10 +116,17 @@ impl Encoder {
     }
 
     pub(crate) fn read(tensors: &Tensors<'_>, signature: &Signature) -> Result<Self, ModelError> {
-        Self::new(signature, tensors.floats(IMPUTE)?, tensors.counts(N_INDICATORS)?)
+        Self::new(signature, tensors.floats_or_nan(IMPUTE)?, tensors.counts(N_INDICATORS)?)
     }
 
     pub(crate) const TENSORS: [&'static str; 2] = [IMPUTE, N_INDICATORS];
+}
+
+fn none_infinite(impute: &[f64]) -> Result<(), ModelError> {
+    match impute.iter().position(|value| value.is_infinite()) {
+        Some(idx) => Err(ModelError::NotFinite { name: IMPUTE, idx, value: impute[idx] }),
+        None => Ok(()),
+    }
 }
 
 fn check(feature: &Feature, impute: f64, n_indicators: u32) -> Result<(), ModelError> {
@@ -96,6 +134,10 @@ fn check(feature: &Feature, impute: f64, n_indicators: u32) -> Result<(), ModelE
     let n_categories = feature.categories.len();
     match feature.dtype {
         Dtype::Category => {
+            if impute.is_nan() {
+                let reason = format!("{n_indicators} indicators, none of which is for missing");
+                return if n_indicators == 0 { Ok(()) } else { refuse(reason) };
+            }
             let is_code = impute >= 0.0 && impute.fract() == 0.0 && impute <= n_categories as f64;
             if !is_code {
                 return refuse(format!("{impute} is no code of {n_categories} categories"));

@@ -12,6 +12,13 @@ pub(crate) struct Tensor {
     bytes: Vec<u8>,
 }
 
+#[cfg(test)]
+impl Tensor {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 pub(crate) fn floats(name: &'static str, values: impl IntoIterator<Item = f64>) -> Tensor {
     let bytes: Vec<u8> = values.into_iter().flat_map(f64::to_le_bytes).collect();
     Tensor { name, dtype: Dtype::F64, len: bytes.len() / size_of::<f64>(), bytes }
@@ -55,11 +62,15 @@ impl<'a> Tensors<'a> {
 
     /// Reads finite 64-bit floats.
     pub(crate) fn floats(&self, name: &'static str) -> Result<Vec<f64>, ModelError> {
-        let bytes = self.bytes(name, Dtype::F64)?;
-        let values: Vec<f64> =
-            bytes.as_chunks().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect();
+        let values = self.floats_or_nan(name)?;
         all_finite(name, &values)?;
         Ok(values)
+    }
+
+    /// Reads 64-bit floats, whatever they are.
+    pub(crate) fn floats_or_nan(&self, name: &'static str) -> Result<Vec<f64>, ModelError> {
+        let bytes = self.bytes(name, Dtype::F64)?;
+        Ok(bytes.as_chunks().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect())
     }
 
     pub(crate) fn counts(&self, name: &'static str) -> Result<Vec<u32>, ModelError> {

@@ -8,7 +8,7 @@ use super::kernel::Kernel;
 use super::scale::Scale;
 use super::simd::Level;
 use super::*;
-use random::{Random, Shape};
+use random::Shape;
 
 const LAYOUTS: [Layout; 5] =
     [Layout::Simple, Layout::Bits8, Layout::Bits32, Layout::Bits64, Layout::Walk];
