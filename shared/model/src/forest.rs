@@ -30,7 +30,7 @@ use crate::ModelError;
 pub struct Forest {
     trees: Trees,
     /// Made of the trees, so it says nothing of its own.
-    kernel: Kernel,
+    kernel: Box<Kernel>,
 }
 
 impl PartialEq for Forest {
@@ -115,7 +115,7 @@ impl Forest {
     }
 
     fn of(trees: Trees) -> Self {
-        Self { kernel: Kernel::of(&trees), trees }
+        Self { kernel: Box::new(Kernel::of(&trees)), trees }
     }
 
     /// The number of trees.

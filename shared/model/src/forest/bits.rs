@@ -8,35 +8,38 @@
 
 mod build;
 
-use std::ops::{BitAnd, BitAndAssign};
+use std::hint::select_unpredictable;
+use std::ops::BitAndAssign;
 
 use super::scale::Scale;
 
-/// Trees whose words are held at a time: eight rows of them stay in the first-level cache.
+/// Trees whose words are held at a time: some rows of them stay in the first-level cache.
 pub(super) const BLOCK_TREES: usize = 512;
 /// Columns with a split: their places stay on the stack.
 pub(super) const MAX_SCALES: usize = 128;
 /// Rows in flight: the additions of one row wait for one another, those of several do not.
-const ROWS: usize = 8;
+const ROWS: usize = 4;
 /// Bytes that are combined over all columns before the next ones: two of the widest registers.
 const CHUNK_BYTES: usize = 128;
+/// Updates up to which it is cheaper to read them all than to mispredict how many there are.
+const FEW_UPDATES: usize = 8;
 
 /// A tree's leaves, one bit each.
-pub(super) trait Word: Copy + Eq + BitAnd<Output = Self> + BitAndAssign {
+pub(super) trait Word: Copy + Eq + BitAndAssign {
     /// One number for each bit.
     type Leaves: Copy + std::fmt::Debug;
     /// As many words as are combined at a time.
-    type Chunk: Copy + AsMut<[Self]>;
+    type Chunk;
+    const ALL_CHUNK: Self::Chunk;
     const N_LEAVES: usize;
     const ALL: Self;
-    const ALL_CHUNK: Self::Chunk;
     const NO_LEAVES: Self::Leaves;
     /// All bits but `n` of them from `first` on.
     fn without(first: usize, n: usize) -> Self;
     fn chunks(words: &[Self]) -> &[Self::Chunk];
     fn chunks_mut(words: &mut [Self]) -> &mut [Self::Chunk];
     /// Keeps the bits that both have.
-    fn and(a: &mut Self::Chunk, b: &Self::Chunk);
+    fn and(chunk: &mut Self::Chunk, other: &Self::Chunk);
     /// The leaf of the lowest bit.
     fn leaf(self, leaves: &Self::Leaves) -> f64;
     fn leaves_mut(leaves: &mut Self::Leaves) -> &mut [f64];
@@ -64,9 +67,9 @@ macro_rules! word {
                 words.as_chunks_mut().0
             }
             #[inline(always)]
-            fn and(a: &mut Self::Chunk, b: &Self::Chunk) {
-                for (a, b) in a.iter_mut().zip(b) {
-                    *a &= b;
+            fn and(chunk: &mut Self::Chunk, other: &Self::Chunk) {
+                for (word, other) in chunk.iter_mut().zip(other) {
+                    *word &= other;
                 }
             }
             #[inline(always)]
@@ -106,7 +109,10 @@ struct Block<W: Word> {
     ready: Vec<W>,
     /// For each place of each scale: what of the two follows.
     places: Vec<Place>,
+    /// As they are reached from one place to the next; behind the last, as many that change nothing as may be read.
     updates: Vec<Update<W>>,
+    /// No place is further away from a ready-made row.
+    updates_apart: usize,
     leaves: Vec<W::Leaves>,
 }
 
@@ -170,21 +176,42 @@ impl<W: Word> Block<W> {
     #[inline(always)]
     fn combine(&self, places: &[u32], words: &mut [W; BLOCK_TREES]) {
         let words = &mut words[..self.stride];
+        let n_chunks = W::chunks(words).len();
+        let ready = W::chunks(&self.ready);
+        let mut starts = [0; MAX_SCALES];
+        let starts = &mut starts[..places.len()];
+        for (start, &place) in starts.iter_mut().zip(places) {
+            *start = usize::from(self.places[place as usize].ready) * n_chunks;
+        }
+        // Chunk by chunk, so that what is left stays in registers.
         for (chunk_idx, chunk) in W::chunks_mut(words).iter_mut().enumerate() {
             let mut left = W::ALL_CHUNK;
-            for &place in places {
-                let start = usize::from(self.places[place as usize].ready) * self.stride;
-                let ready = W::chunks(&self.ready[start..start + self.stride]);
-                W::and(&mut left, &ready[chunk_idx]);
+            for start in &*starts {
+                W::and(&mut left, &ready[start + chunk_idx]);
             }
             *chunk = left;
         }
         for &place in places {
-            let Place { first_update, n_updates, .. } = self.places[place as usize];
-            let first = first_update as usize;
-            for update in &self.updates[first..first + usize::from(n_updates)] {
+            self.update(&self.places[place as usize], words);
+        }
+    }
+
+    /// Rules out what changes between the ready-made row and the place.
+    #[inline(always)]
+    fn update(&self, place: &Place, words: &mut [W]) {
+        let first = place.first_update as usize;
+        let n_updates = usize::from(place.n_updates);
+        if self.updates_apart > FEW_UPDATES {
+            for update in &self.updates[first..first + n_updates] {
                 words[update.tree as usize] &= update.mask;
             }
+            return;
+        }
+        // As many for each place, as their number cannot be predicted.
+        for (idx, update) in self.updates[first..first + self.updates_apart - 1].iter().enumerate()
+        {
+            let mask = select_unpredictable(idx < n_updates, update.mask, W::ALL);
+            words[update.tree as usize] &= mask;
         }
     }
 

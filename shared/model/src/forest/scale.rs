@@ -140,16 +140,11 @@ fn key(value: f64) -> i64 {
     bits ^ (((bits >> 63) as u64) >> 1) as i64
 }
 
-/// How many of the ascending keys are below `key`; as many steps for each key, and no jump.
+/// How many of the ascending keys are below `key`.
 #[inline(always)]
 fn n_below(keys: &[i64], key: i64) -> usize {
-    let (mut from, mut n) = (0, keys.len());
-    while n > 1 {
-        let half = n / 2;
-        from = select_unpredictable(keys[from + half - 1] < key, from + half, from);
-        n -= half;
-    }
-    from + usize::from(keys.get(from).is_some_and(|&at| at < key))
+    // As many steps for each key, and no jump that depends on it.
+    keys.partition_point(|&at| at < key)
 }
 
 #[cfg(test)]

@@ -4,7 +4,13 @@
 
 // The only unsafe code of this crate. Tests run every level that the machine has, `make check-sanitizer` with
 // AddressSanitizer.
-#![expect(unsafe_code, reason = "a function that needs AVX may only be called where there is AVX")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "a function that needs AVX may only be called where there is AVX"
+    )
+)]
 
 use super::bits::{Bits, Word};
 
@@ -25,6 +31,7 @@ enum Instructions {
 impl Level {
     /// All that this processor has, the best last.
     pub(super) fn available() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there is but one"))]
         let mut levels = vec![Self(Instructions::Portable)];
         #[cfg(target_arch = "x86_64")]
         {
@@ -50,7 +57,7 @@ impl Level {
         *Self::available().last().expect("the portable one is always there")
     }
 
-    /// Its name, for logs and benches.
+    #[cfg(test)]
     pub(super) fn name(self) -> &'static str {
         match self.0 {
             Instructions::Portable => "portable",

@@ -29,7 +29,7 @@ fn assert_as_reference(forest: &Forest, columns: &[f64]) -> Vec<Layout> {
     for layout in LAYOUTS {
         for level in Level::available() {
             let Some(kernel) = Kernel::new(layout, &forest.trees, &scales, level) else { continue };
-            let forced = Forest { trees: forest.trees.clone(), kernel };
+            let forced = Forest { trees: forest.trees.clone(), kernel: Box::new(kernel) };
             forced.predict(columns, &mut found);
             assert_eq!(bits(&found), bits(&expected), "{layout:?} on {}", level.name());
             layouts.push(layout);
@@ -128,27 +128,35 @@ fn the_layout_follows_the_shape() {
     assert_eq!(layout(100, 65, 3), Layout::Walk);
 }
 
-/// One tree that asks each column once, then as many rows as it has columns.
+/// Trees that ask each column once, and rows of which each leaves them one column later.
 fn wide(n_columns: usize) -> (Forest, Vec<f64>) {
     let split = |column| Node { value: 0.5, feature: column, left: 2 * column + 1 };
-    let nodes = (0..n_columns as u32).flat_map(|column| {
-        let leaf = Node::leaf(f64::from(column));
-        if column == 0 { vec![split(0)] } else { vec![leaf, split(column)] }
-    });
-    let tree: Vec<_> = nodes.chain([Node::leaf(-1.0), Node::leaf(-2.0)]).collect();
-    let forest = Forest::new([tree], n_columns).expect("a chain over all columns");
-    let at_most = |row| (0..n_columns).map(move |column| f64::from(u8::from(column < row)));
-    (forest, (0..n_columns).flat_map(at_most).collect())
+    let mut tree = vec![split(0)];
+    for column in 1..n_columns as u32 {
+        tree.extend([Node::leaf(f64::from(column)), split(column)]);
+    }
+    tree.extend([Node::leaf(-1.0), Node::leaf(-2.0)]);
+    let forest = Forest::new(vec![tree; 12], n_columns).expect("chains over all columns");
+    let above_until = |row| (0..n_columns).map(move |column| f64::from(u8::from(column < row)));
+    (forest, (0..n_columns).flat_map(above_until).collect())
 }
 
 #[test]
 fn columns_beyond_what_a_layout_can_name_take_another() {
     let cases =
-        [(64, Layout::Walk), (255, Layout::Walk), (256, Layout::Simple), (300, Layout::Simple)];
+        [(63, Layout::Bits64), (64, Layout::Walk), (255, Layout::Walk), (256, Layout::Simple)];
     for (n_columns, layout) in cases {
         let (forest, columns) = wide(n_columns);
         assert_as_reference(&forest, &columns);
         assert_eq!(forest.layout(), layout, "{n_columns} columns");
+    }
+    let stump =
+        |feature| vec![Node { value: 0.5, feature, left: 1 }, Node::leaf(1.0), Node::leaf(2.0)];
+    for (n_columns, fits) in [(128, true), (129, false)] {
+        let forest = Forest::new((0..n_columns).map(stump), n_columns as usize).expect("stumps");
+        let layouts = assert_as_reference(&forest, &vec![0.7; n_columns as usize]);
+        assert_eq!(layouts.contains(&Layout::Bits8), fits, "{n_columns} columns");
+        assert!(layouts.contains(&Layout::Walk));
     }
 }
 

@@ -60,17 +60,20 @@ impl Maker<'_> {
         let stride = trees.len().next_multiple_of(chunk);
         let most_rows = self.ready_bytes / (stride * size_of::<W>());
         let updates_apart = self.updates_apart(splits.len(), most_rows)?;
-        let mut block = Block::of_leaves(leaves, stride);
+        let mut block = Block::of_leaves(leaves, stride, updates_apart);
         let mut by_scale: Vec<Vec<Split<W>>> = self.scales.iter().map(|_| Vec::new()).collect();
         for split in splits {
             by_scale[split.scale].push(split);
         }
         for (scale, splits) in self.scales.iter().zip(by_scale) {
             match &scale.marks {
-                Marks::Thresholds(_) => self.thresholds(&mut block, scale, splits, updates_apart),
+                Marks::Thresholds(_) => self.thresholds(&mut block, scale, splits),
                 Marks::Codes(codes) => self.codes(&mut block, codes, &splits),
             }
         }
+        // Places near the end read beyond their own.
+        let nothing = Update { tree: 0, mask: W::ALL };
+        block.updates.extend(std::iter::repeat_n(nothing, updates_apart));
         Some(block)
     }
 
@@ -128,13 +131,7 @@ impl Maker<'_> {
     }
 
     /// A threshold's splits say "right" at all places behind it.
-    fn thresholds<W: Word>(
-        &self,
-        block: &mut Block<W>,
-        scale: &Scale,
-        splits: Vec<Split<W>>,
-        updates_apart: usize,
-    ) {
+    fn thresholds<W: Word>(&self, block: &mut Block<W>, scale: &Scale, splits: Vec<Split<W>>) {
         let idx = |split: &Split<W>| scale.threshold_idx(self.trees.nodes[split.node_idx].value);
         let mut splits: Vec<_> = splits.into_iter().map(|split| (idx(&split), split)).collect();
         splits.sort_by_key(|(idx, _)| *idx);
@@ -148,7 +145,7 @@ impl Maker<'_> {
                 block.updates.push(Update { tree: split.tree, mask: split.mask });
             }
             let n_updates = block.updates.len() - place.first_update as usize;
-            if n_updates >= updates_apart {
+            if n_updates >= block.updates_apart {
                 place = block.add_row(&row);
             } else {
                 place.n_updates = n_updates as u16;
@@ -182,9 +179,9 @@ impl Maker<'_> {
 
 impl<W: Word> Block<W> {
     /// Without places; the first ready-made row has all bits.
-    fn of_leaves(leaves: Vec<W::Leaves>, stride: usize) -> Self {
+    fn of_leaves(leaves: Vec<W::Leaves>, stride: usize, updates_apart: usize) -> Self {
         let ready = vec![W::ALL; stride];
-        Self { stride, ready, places: Vec::new(), updates: Vec::new(), leaves }
+        Self { stride, ready, places: Vec::new(), updates: Vec::new(), updates_apart, leaves }
     }
 
     fn first_row(&self) -> Place {
