@@ -28,7 +28,7 @@ demo-lifecycle: ## Show a model's life: shadow, canary, promotion, refusal, veto
 test: ## Run all tests
 	$(CARGO) test --workspace --locked
 
-check: check-fmt check-lint check-doc check-deny check-manifests ## Run every check that is not a test
+check: check-fmt check-lint check-doc check-deny check-manifests check-sanitizer ## Run every check that is not a test
 
 check-fmt: ## Check the formatting
 	$(CARGO) fmt --all --check

@@ -134,8 +134,6 @@ impl Forest {
     }
 
     /// The most splits between a root and a leaf, over all trees; 0 for trees of a single leaf.
-    ///
-    /// Walks every node.
     pub fn max_depth(&self) -> usize {
         self.trees.max_depth()
     }

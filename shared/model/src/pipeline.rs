@@ -65,8 +65,6 @@ impl Pipeline {
     }
 
     /// Steps of about ten nanoseconds that one row takes, at most: what its columns and its trees need.
-    ///
-    /// Walks every node: ask once, not for each request.
     pub fn work_per_row(&self) -> usize {
         let regressor = match &self.regressor {
             Regressor::Linear(linear) => linear.coefficients().len(),

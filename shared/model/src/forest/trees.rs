@@ -38,6 +38,8 @@ pub(super) struct Trees {
     /// The first node of each tree, then the number of nodes.
     pub(super) starts: Vec<u32>,
     pub(super) n_columns: usize,
+    /// The most splits between the root and a leaf of each tree.
+    pub(super) depths: Vec<u32>,
     /// For each node whether a missing value goes left; without it, all do.
     pub(super) missing_left: Option<Vec<bool>>,
     pub(super) sets: Option<CategorySets>,
@@ -62,14 +64,16 @@ impl Trees {
                 found: "something else, or a tree without nodes".to_owned(),
             });
         }
-        let trees = Self { nodes, starts, n_columns, missing_left: None, sets: None, base: None };
-        for (tree_idx, (_, tree)) in trees.iter().enumerate() {
-            check_tree(tree, n_columns).map_err(|(node, reason)| ModelError::Tree {
+        let (depths, missing_left, sets, base) = (Vec::new(), None, None, None);
+        let mut trees = Self { nodes, starts, n_columns, depths, missing_left, sets, base };
+        let depth_of = |(tree_idx, (_, tree)): (usize, (usize, &[Node]))| {
+            depth(tree, n_columns).map_err(|(node, reason)| ModelError::Tree {
                 tree: tree_idx,
                 node,
                 reason,
-            })?;
-        }
+            })
+        };
+        trees.depths = trees.iter().enumerate().map(depth_of).collect::<Result<_, _>>()?;
         Ok(trees)
     }
 
@@ -145,13 +149,15 @@ impl Trees {
 
     /// The most splits between a root and a leaf, over all trees; 0 for trees of a single leaf.
     pub(super) fn max_depth(&self) -> usize {
-        self.iter().map(|(_, tree)| depth(tree)).max().unwrap_or(0)
+        self.depths.iter().max().map_or(0, |&depth| depth as usize)
     }
 }
 
-fn check_tree(tree: &[Node], n_columns: usize) -> Result<(), (usize, &'static str)> {
+/// Checks a tree, and gives the most splits between its root and a leaf.
+fn depth(tree: &[Node], n_columns: usize) -> Result<u32, (usize, &'static str)> {
+    let mut depths = vec![0; tree.len()];
+    let mut deepest = 0;
     for (node_idx, node) in tree.iter().enumerate() {
-        let left = node.left as usize;
         if !node.value.is_finite() {
             return Err((node_idx, "its value is not finite"));
         }
@@ -162,22 +168,15 @@ fn check_tree(tree: &[Node], n_columns: usize) -> Result<(), (usize, &'static st
             return Err((node_idx, "it splits on a column that does not exist"));
         }
         // Children behind their parent: a walk from the root always ends.
+        let left = node.left as usize;
         if left <= node_idx || left + 1 >= tree.len() {
             return Err((node_idx, "its children do not stand behind it in the tree"));
         }
-    }
-    Ok(())
-}
-
-/// The most splits between the root and a leaf.
-pub(super) fn depth(tree: &[Node]) -> usize {
-    let mut depths = vec![0; tree.len()];
-    for (node_idx, node) in tree.iter().enumerate() {
-        let left = node.left as usize;
-        if left != 0 {
-            depths[left] = depths[left].max(depths[node_idx] + 1);
-            depths[left + 1] = depths[left + 1].max(depths[node_idx] + 1);
+        let below: u32 = depths[node_idx] + 1;
+        for child in &mut depths[left..left + 2] {
+            *child = below.max(*child);
         }
+        deepest = deepest.max(below);
     }
-    depths.into_iter().max().unwrap_or(0)
+    Ok(deepest)
 }

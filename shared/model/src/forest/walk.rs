@@ -6,7 +6,7 @@
 
 use super::scale::{ByColumn, Marks, Scale};
 use super::sets::CategorySets;
-use super::trees::{Node, Trees, depth};
+use super::trees::{Node, Trees};
 
 /// The answers that a row may have: one for each column that is compared, each set that is asked for, each way
 /// that missing values go; and one that sends a leaf to itself.
@@ -76,41 +76,35 @@ impl Walk {
         let n_columns = trees.n_columns;
         let steps = Vec::with_capacity(trees.nodes.len());
         let mut walk = Self { n_columns, questions, steps, trees: Vec::new(), leaves: Vec::new() };
-        for (start, tree) in trees.iter() {
-            walk.add_tree(trees, &by_column, start, tree)?;
+        for ((start, tree), &depth) in trees.iter().zip(&trees.depths) {
+            let first_leaf = u32::try_from(walk.leaves.len()).ok()?;
+            walk.add_steps(trees, &by_column, start, tree)?;
+            walk.trees.push(Tree { root: start as u32, depth, first_leaf });
         }
         Some(walk)
     }
 
-    fn add_tree(
+    fn add_steps(
         &mut self,
         trees: &Trees,
         by_column: &ByColumn,
         start: usize,
         tree: &[Node],
     ) -> Option<()> {
-        let first_leaf = self.leaves.len();
         let root = start as u32;
+        let mut leaf = 0;
         for (node_idx, node) in (start..).zip(tree) {
-            let step = if node.is_leaf() {
-                let leaf = (self.leaves.len() - first_leaf) as u32;
+            self.steps.push(if node.is_leaf() {
                 self.leaves.push(node.value);
-                Step {
-                    test: (leaf <= BELOW_ANSWER).then_some(LEAF << ANSWER_SHIFT | leaf)?,
-                    left: node_idx as u32,
-                }
+                let test = LEAF << ANSWER_SHIFT | leaf;
+                leaf += 1;
+                Step { test, left: node_idx as u32 }
             } else {
-                let scale_idx = by_column.scale_of(trees, node_idx);
-                Step {
-                    test: self.questions[scale_idx].test(trees, node_idx),
-                    left: root + node.left,
-                }
-            };
-            self.steps.push(step);
+                let questions = &self.questions[by_column.scale_of(trees, node_idx)];
+                Step { test: questions.test(trees, node_idx), left: root + node.left }
+            });
         }
-        let first_leaf = first_leaf as u32;
-        self.trees.push(Tree { root, depth: depth(tree) as u32, first_leaf });
-        Some(())
+        (leaf <= BELOW_ANSWER).then_some(())
     }
 
     /// Adds what each tree says to the sum of each row, in tree order; `columns` is row-major.
