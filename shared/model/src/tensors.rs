@@ -69,13 +69,21 @@ impl<'a> Tensors<'a> {
 
     /// Reads 64-bit floats, whatever they are.
     pub(crate) fn floats_or_nan(&self, name: &'static str) -> Result<Vec<f64>, ModelError> {
-        let bytes = self.bytes(name, Dtype::F64)?;
-        Ok(bytes.as_chunks().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect())
+        Ok(self.float_bytes(name)?.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+    }
+
+    /// 64-bit floats, whatever they are, as they are in the file.
+    pub(crate) fn float_bytes(&self, name: &'static str) -> Result<&'a [[u8; 8]], ModelError> {
+        Ok(self.bytes(name, Dtype::F64)?.as_chunks().0)
     }
 
     pub(crate) fn counts(&self, name: &'static str) -> Result<Vec<u32>, ModelError> {
-        let bytes = self.bytes(name, Dtype::U32)?;
-        Ok(bytes.as_chunks().0.iter().map(|chunk| u32::from_le_bytes(*chunk)).collect())
+        Ok(self.count_bytes(name)?.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect())
+    }
+
+    /// Counts as they are in the file.
+    pub(crate) fn count_bytes(&self, name: &'static str) -> Result<&'a [[u8; 4]], ModelError> {
+        Ok(self.bytes(name, Dtype::U32)?.as_chunks().0)
     }
 
     fn bytes(&self, name: &'static str, dtype: Dtype) -> Result<&'a [u8], ModelError> {

@@ -56,15 +56,23 @@ impl Forest {
     }
 }
 
+/// Straight from the bytes: arrays in between would be as large as the nodes.
 fn nodes(tensors: &Tensors<'_>) -> Result<Vec<Node>, ModelError> {
-    let values = tensors.floats(VALUES)?;
-    let features = tensors.counts(FEATURES)?;
-    let left = tensors.counts(LEFT)?;
+    let values = tensors.float_bytes(VALUES)?;
+    let features = tensors.count_bytes(FEATURES)?;
+    let left = tensors.count_bytes(LEFT)?;
     of_length(FEATURES, features.len(), values.len())?;
     of_length(LEFT, left.len(), values.len())?;
-    let rest = features.into_iter().zip(left);
-    let node = |(value, (feature, left))| Node { value, feature, left };
-    Ok(values.into_iter().zip(rest).map(node).collect())
+    let node = |(value, (feature, left)): (&[u8; 8], (&[u8; 4], &[u8; 4]))| Node {
+        value: f64::from_le_bytes(*value),
+        feature: u32::from_le_bytes(*feature),
+        left: u32::from_le_bytes(*left),
+    };
+    let nodes: Vec<_> = values.iter().zip(features.iter().zip(left)).map(node).collect();
+    match nodes.iter().position(|node| !node.value.is_finite()) {
+        Some(idx) => Err(ModelError::NotFinite { name: VALUES, idx, value: nodes[idx].value }),
+        None => Ok(nodes),
+    }
 }
 
 fn flags(counts: &[u32]) -> Result<Vec<bool>, ModelError> {

@@ -73,12 +73,13 @@ impl Walk {
     pub(super) fn new(trees: &Trees, scales: &[Scale]) -> Option<Self> {
         let by_column = ByColumn::new(scales, trees.n_columns);
         let questions = questions(trees, scales, &by_column)?;
+        let numbers = threshold_numbers(trees, scales, &by_column);
         let n_columns = trees.n_columns;
         let steps = Vec::with_capacity(trees.nodes.len());
         let mut walk = Self { n_columns, questions, steps, trees: Vec::new(), leaves: Vec::new() };
         for ((start, tree), &depth) in trees.iter().zip(&trees.depths) {
             let first_leaf = u32::try_from(walk.leaves.len()).ok()?;
-            walk.add_steps(trees, &by_column, start, tree)?;
+            walk.add_steps(trees, &by_column, &numbers, (start, tree))?;
             walk.trees.push(Tree { root: start as u32, depth, first_leaf });
         }
         Some(walk)
@@ -88,8 +89,8 @@ impl Walk {
         &mut self,
         trees: &Trees,
         by_column: &ByColumn,
-        start: usize,
-        tree: &[Node],
+        numbers: &[u32],
+        (start, tree): (usize, &[Node]),
     ) -> Option<()> {
         let root = start as u32;
         let mut leaf = 0;
@@ -101,7 +102,8 @@ impl Walk {
                 Step { test, left: node_idx as u32 }
             } else {
                 let questions = &self.questions[by_column.scale_of(trees, node_idx)];
-                Step { test: questions.test(trees, node_idx), left: root + node.left }
+                let answer = questions.answer_to(Asked::of(trees, node_idx));
+                Step { test: answer << ANSWER_SHIFT | numbers[node_idx], left: root + node.left }
             });
         }
         (leaf <= BELOW_ANSWER).then_some(())
@@ -222,14 +224,9 @@ impl Questions {
         (if place == missing { for_missing } else { place }) as u32
     }
 
-    fn test(&self, trees: &Trees, node_idx: usize) -> u32 {
-        let asked = Asked::of(trees, node_idx);
-        let idx = self.asked.iter().position(|other| *other == asked).unwrap_or(0);
-        let threshold = match asked.set {
-            Some(_) => 0,
-            None => self.scale.threshold_idx(trees.nodes[node_idx].value),
-        };
-        ((self.first_answer + idx) as u32) << ANSWER_SHIFT | threshold as u32
+    fn answer_to(&self, question: Asked) -> u32 {
+        let idx = self.asked.iter().position(|asked| *asked == question);
+        (self.first_answer + idx.expect("every question of the trees was noted")) as u32
     }
 
     fn fill_table(&mut self, sets: &CategorySets) {
@@ -250,6 +247,23 @@ impl Asked {
     fn of(trees: &Trees, node_idx: usize) -> Self {
         Self { set: trees.set_of(node_idx), missing_left: trees.missing_goes_left(node_idx) }
     }
+}
+
+/// Which threshold of its scale each node compares with; 0 for sets, and in leaves.
+fn threshold_numbers(trees: &Trees, scales: &[Scale], by_column: &ByColumn) -> Vec<u32> {
+    // Scale by scale, as a search takes other steps in each: in the order of the nodes it would be mispredicted.
+    let mut splits: Vec<Vec<u32>> = vec![Vec::new(); scales.len()];
+    for (node_idx, _) in trees.nodes.iter().enumerate().filter(|(_, node)| !node.is_leaf()) {
+        splits[by_column.scale_of(trees, node_idx)].push(node_idx as u32);
+    }
+    let mut numbers = vec![0; trees.nodes.len()];
+    for (scale, splits) in scales.iter().zip(splits) {
+        for node_idx in splits {
+            let node_idx = node_idx as usize;
+            numbers[node_idx] = scale.threshold_idx(trees.nodes[node_idx].value) as u32;
+        }
+    }
+    numbers
 }
 
 fn questions(trees: &Trees, scales: &[Scale], by_column: &ByColumn) -> Option<Vec<Questions>> {
