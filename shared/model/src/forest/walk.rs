@@ -218,10 +218,9 @@ impl Questions {
         if !self.table.is_empty() {
             return u32::from(self.table[place * self.asked.len() + idx]);
         }
-        let missing = self.scale.missing();
-        // All thresholds are below the place before the one of missing values.
-        let for_missing = if asked.missing_left { 0 } else { missing - 1 };
-        (if place == missing { for_missing } else { place }) as u32
+        // The place of missing values is behind all thresholds: as it is, it goes right everywhere.
+        let goes_left = place == self.scale.missing() && asked.missing_left;
+        if goes_left { 0 } else { place as u32 }
     }
 
     fn answer_to(&self, question: Asked) -> u32 {

@@ -45,6 +45,12 @@ fn imputes_and_spreads_categories() {
         ],
     );
     assert_eq!(linear().predict(&rows), [1.5, 115.5, 21.5, 201.5]);
+    let complete = Rows::new(3, vec![1.0, 1.0, 1.0]);
+    assert_eq!(
+        linear().predict(&complete),
+        [111.5],
+        "nothing is imputed, yet categories are spread"
+    );
 }
 
 #[test]
