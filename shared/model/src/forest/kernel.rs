@@ -56,7 +56,7 @@ pub(super) enum Kernel {
 
 impl Kernel {
     pub(super) fn of(trees: &Trees) -> Self {
-        let scales = Scale::of_trees(trees);
+        let Some(scales) = Scale::of_trees(trees) else { return Self::Simple };
         let n_steps: usize = trees.depths.iter().map(|&depth| depth as usize).sum();
         if n_steps * STEP_COST <= scales.len() * SCALE_COST + trees.n_trees() * TREE_COST {
             return Self::Simple;

@@ -8,6 +8,9 @@ use std::hint::select_unpredictable;
 use super::sets::code;
 use super::trees::Trees;
 
+/// Codes of all scales together: each column may name all sets, which a small file can make very many.
+const MOST_CODES: usize = 1 << 18;
+
 /// All questions that splits ask of one column, thresholds or sets, in one scale.
 ///
 /// Place p of `n_thresholds` thresholds: the value is above p of them. Place p of `n_codes` codes: it is the p-th;
@@ -29,7 +32,9 @@ pub(super) enum Marks {
 
 impl Scale {
     /// One for each column that some split compares, then one for each column of which some split asks a set.
-    pub(super) fn of_trees(trees: &Trees) -> Vec<Self> {
+    ///
+    /// None where sets name so many codes that they would take more memory than the trees.
+    pub(super) fn of_trees(trees: &Trees) -> Option<Vec<Self>> {
         let mut thresholds = vec![Vec::new(); trees.n_columns];
         let mut codes = vec![Vec::new(); if trees.sets.is_some() { trees.n_columns } else { 0 }];
         let mut seen = vec![false; trees.sets.as_ref().map_or(0, |sets| sets.starts.len())];
@@ -40,7 +45,7 @@ impl Scale {
                 _ => thresholds[column].push(key(node.value)),
             }
         }
-        let mut scales = Vec::new();
+        let (mut scales, mut n_codes) = (Vec::new(), 0);
         for (column, mut keys) in thresholds.into_iter().enumerate() {
             if !keys.is_empty() {
                 keys.sort_unstable();
@@ -56,13 +61,17 @@ impl Scale {
                 // Many splits may ask for one set.
                 if !std::mem::replace(&mut seen[set as usize], true) {
                     codes.extend_from_slice(sets.codes_of(set));
+                    n_codes += sets.codes_of(set).len();
+                    if n_codes > MOST_CODES {
+                        return None;
+                    }
                 }
             }
             codes.sort_unstable();
             codes.dedup();
             scales.push(Self { column, marks: Marks::Codes(codes) });
         }
-        scales
+        Some(scales)
     }
 
     /// The places before the one of a missing value.

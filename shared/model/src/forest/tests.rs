@@ -24,7 +24,7 @@ fn assert_as_reference(forest: &Forest, columns: &[f64]) -> Vec<Layout> {
     let mut found = vec![f64::NAN; expected.len()];
     forest.predict(columns, &mut found);
     assert_eq!(bits(&found), bits(&expected), "{:?}, as chosen", forest.layout());
-    let scales = Scale::of_trees(&forest.trees);
+    let Some(scales) = Scale::of_trees(&forest.trees) else { return Vec::new() };
     let mut layouts = Vec::new();
     for layout in LAYOUTS {
         for level in Level::available() {
@@ -217,6 +217,21 @@ fn a_set_takes_its_codes_left_and_everything_else_right() {
     forest.predict(&columns, &mut found);
     assert_eq!(found, [1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]);
     assert_as_reference(&forest, &columns);
+}
+
+#[test]
+fn sets_of_very_many_codes_leave_a_forest_as_it_is() {
+    let split =
+        |feature| vec![Node { value: 0.0, feature, left: 1 }, Node::leaf(1.0), Node::leaf(2.0)];
+    let forest = |n_codes, n_columns: usize| {
+        let forest = Forest::new((0..n_columns as u32).map(split), n_columns).expect("stumps");
+        let set_of_node = [1, 0, 0].repeat(n_columns);
+        forest.with_sets(set_of_node, vec![(0..n_codes).collect()]).expect("one set")
+    };
+    let columns: Vec<_> = (0..50).map(|column| f64::from(column * 500)).collect();
+    assert!(!assert_as_reference(&forest(20_000, 5), &columns).is_empty());
+    assert!(assert_as_reference(&forest(20_000, 50), &columns).is_empty(), "a million in all");
+    assert_eq!(forest(20_000, 50).layout(), Layout::Simple);
 }
 
 #[test]

@@ -19,6 +19,8 @@ const BELOW_ANSWER: u32 = (1 << ANSWER_SHIFT) - 1;
 const TOGETHER: usize = 16;
 /// Groups of rows that are led through one tree before the next: its nodes stay in the first-level cache.
 const MAX_GROUPS: usize = 4;
+/// What the table of a column's sets may take, in bytes.
+const MOST_CELLS: usize = 1024 * 1024;
 /// Steps between two looks at whether all walks have ended.
 const STEPS: u32 = 8;
 
@@ -281,7 +283,10 @@ fn questions(trees: &Trees, scales: &[Scale], by_column: &ByColumn) -> Option<Ve
     let mut first_answer = 0;
     for (scale, asked) in scales.iter().zip(asked) {
         let n_asked = asked.len();
-        if scale.n_places() > BELOW_ANSWER as usize {
+        let is_table = matches!(scale.marks, Marks::Codes(_));
+        if scale.n_places() > BELOW_ANSWER as usize
+            || (is_table && scale.n_places() * n_asked > MOST_CELLS)
+        {
             return None;
         }
         let mut of_scale =
