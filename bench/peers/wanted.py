@@ -1,0 +1,50 @@
+"""What the comparison is to show: each ratio with its bound and aim, met or not. A target missed is printed, too."""
+
+from statistics import median
+
+
+def rows(results):
+    """What, found, bound, aim; what was left out of this run has no row."""
+    speed, kernel = results.get("speed", {}), results.get("kernel", {})
+
+    def rps(name, n_rows):
+        return median([load.rps for load in speed[name]["loads"][n_rows]])
+
+    if {"canopy", "floor"} <= speed.keys():
+        yield "1 row, requests/s against the floor", rps("canopy", 1) / rps("floor", 1), ">=", 0.85, 1.0
+        yield "64 rows, requests/s against the floor", rps("canopy", 64) / rps("floor", 64), ">=", 0.7, 1.0
+    for name, title, bound, aim in (("fastapi-onnx", "FastAPI + ONNX Runtime", 8, 10), ("mlserver", "MLServer", 400, 500)):
+        if {"canopy", name} <= speed.keys():
+            yield f"1 row, requests/s against {title}", rps("canopy", 1) / rps(name, 1), ">=", bound, aim
+    if kernel:
+        ours = kernel["canopy"]
+        yield "kernel in batches, time against lleaves", ours["ns_per_row"] / kernel["lleaves"]["ns_per_row"], "<=", 0.7, 0.4
+        ratio = ours["us_one_row"] / kernel["onnxruntime"]["us_one_row"]
+        yield "kernel, one row, time against ONNX Runtime", ratio, "<=", 0.3, 0.1
+    if "canopy" in speed:
+        yield "start to ready, ms", median(speed["canopy"]["ready_ms"]), "<=", 25, 12
+    if limits := results.get("limits"):
+        _, after, sent = limits["memory"]
+        yield f"memory (PSS) after {sent:,} requests, MiB", after, "<=", 25, 15
+        summary = limits["open"]
+        latency = summary["latency_ms"]["p99"] if summary["latency_ms"] else float("inf")
+        yield f"open loop, {summary['rate']:,.0f} requests/s, p99, ms", latency, "<", 5, 2
+        yield "its requests that failed", summary["failed"], "<=", 0, 0
+        for title, found in (("by rate", limits["by_rate"]), ("by work", limits["by_work"])):
+            yield f"overload {title}, p99 of the admitted, ms", found.p99_ms, "<", 50, 50
+            failures = sum(found.other_failures.values())
+            yield f"overload {title}, neither answered nor refused at once", failures, "<=", 0, 0
+            growth = found.memory_after - found.memory_before
+            yield f"overload {title}, memory that it adds, MiB", growth, "<=", 2, 0.5
+
+
+def print_rows(results):
+    print("\n| Wanted | Found | Bound | Aim | |\n| --- | --- | --- | --- | --- |")
+    for what, found, sign, bound, aim in rows(results):
+        verdict = "aim reached" if holds(found, sign, aim) else "met" if holds(found, sign, bound) else "**missed**"
+        shown = {">=": "≥", "<=": "≤", "<": "<"}[sign]
+        print(f"| {what} | {found:,.2f} | {shown} {bound} | {shown} {aim} | {verdict} |")
+
+
+def holds(found, sign, bound):
+    return {">=": found >= bound, "<=": found <= bound, "<": found < bound}[sign]
