@@ -154,7 +154,8 @@ class Load:
 
 def script(name, body, headers=()):
     """A script with which wrk posts a body."""
-    lines = ["wrk.method = 'POST'", f"wrk.body = [[{body}]]"]
+    # A list of lists ends in `]]`, which must not end the string.
+    lines = ["wrk.method = 'POST'", f"wrk.body = [==[{body}]==]"]
     headers = {"Content-Type": "application/json", **dict(headers)}
     path = OUT / f"{name}.lua"
     path.write_text("\n".join([*lines, *(f"wrk.headers['{key}'] = '{value}'" for key, value in headers.items())]))

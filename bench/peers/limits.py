@@ -23,6 +23,7 @@ class Overload:
     admitted_per_s: float
     refused_per_s: float
     p99_ms: float
+    refused_p99_ms: float
     other_failures: dict
     memory_before: float
     memory_after: float
@@ -67,11 +68,17 @@ def overload(server, refusal, offer, seconds):
     return Overload(
         summary["succeeded"] / summary["duration_seconds"],
         refused / summary["duration_seconds"],
-        summary["latency_ms"]["p99"] if summary["latency_ms"] else float("inf"),
+        p99(summary, "latency_ms"),
+        p99(summary, "refused_latency_ms"),
         summary["failed_by_kind"],
         before,
         server.pss_mib(),
     )
+
+
+def p99(summary, of):
+    """Of what did not happen at all, no time is short enough."""
+    return summary[of]["p99"] if summary[of] else float("inf")
 
 
 def serve(*flags):

@@ -2,6 +2,15 @@
 
 from statistics import median
 
+from peers.limits import p99
+
+AGAINST = [
+    (1, "floor", "the floor", 0.85, 1.0),
+    (64, "floor", "the floor", 0.7, 1.0),
+    (1, "fastapi-onnx", "FastAPI + ONNX Runtime", 8, 10),
+    (1, "mlserver", "MLServer", 400, 500),
+]
+
 
 def rows(results):
     """What, found, bound, aim; what was left out of this run has no row."""
@@ -10,12 +19,11 @@ def rows(results):
     def rps(name, n_rows):
         return median([load.rps for load in speed[name]["loads"][n_rows]])
 
-    if {"canopy", "floor"} <= speed.keys():
-        yield "1 row, requests/s against the floor", rps("canopy", 1) / rps("floor", 1), ">=", 0.85, 1.0
-        yield "64 rows, requests/s against the floor", rps("canopy", 64) / rps("floor", 64), ">=", 0.7, 1.0
-    for name, title, bound, aim in (("fastapi-onnx", "FastAPI + ONNX Runtime", 8, 10), ("mlserver", "MLServer", 400, 500)):
-        if {"canopy", name} <= speed.keys():
-            yield f"1 row, requests/s against {title}", rps("canopy", 1) / rps(name, 1), ">=", bound, aim
+    for n_rows, name, title, bound, aim in AGAINST:
+        # Where a peer has answered nothing in its time, there is no ratio.
+        if {"canopy", name} <= speed.keys() and rps(name, n_rows):
+            what = f"{n_rows} row{'s' if n_rows > 1 else ''}, requests/s against {title}"
+            yield what, rps("canopy", n_rows) / rps(name, n_rows), ">=", bound, aim
     if kernel:
         ours = kernel["canopy"]
         yield "kernel in batches, time against lleaves", ours["ns_per_row"] / kernel["lleaves"]["ns_per_row"], "<=", 0.7, 0.4
@@ -27,13 +35,13 @@ def rows(results):
         _, after, sent = limits["memory"]
         yield f"memory (PSS) after {sent:,} requests, MiB", after, "<=", 25, 15
         summary = limits["open"]
-        latency = summary["latency_ms"]["p99"] if summary["latency_ms"] else float("inf")
-        yield f"open loop, {summary['rate']:,.0f} requests/s, p99, ms", latency, "<", 5, 2
+        yield f"open loop, {summary['rate']:,.0f} requests/s, p99, ms", p99(summary, "latency_ms"), "<", 5, 2
         yield "its requests that failed", summary["failed"], "<=", 0, 0
         for title, found in (("by rate", limits["by_rate"]), ("by work", limits["by_work"])):
             yield f"overload {title}, p99 of the admitted, ms", found.p99_ms, "<", 50, 50
+            yield f"overload {title}, p99 of a refusal, ms", found.refused_p99_ms, "<", 50, 5
             failures = sum(found.other_failures.values())
-            yield f"overload {title}, neither answered nor refused at once", failures, "<=", 0, 0
+            yield f"overload {title}, neither answered nor refused", failures, "<=", 0, 0
             growth = found.memory_after - found.memory_before
             yield f"overload {title}, memory that it adds, MiB", growth, "<=", 2, 0.5
 
