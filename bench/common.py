@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "bench" / "out"
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 DIAMONDS = ROOT / "examples" / "data" / "diamonds.csv"
 CATEGORIES = ["cut", "color", "clarity"]
 CONNECTIONS = 16
@@ -70,16 +70,21 @@ def inference(model, registry, port, *flags):
 class Server:
     """A process that answers on a port of the loopback, from its start until it is told to stop."""
 
-    def __init__(self, command, url, ready="/ready", environment=(), log="server.log", patience=30, quiet=False, ends=(0,)):
-        # An access log that nobody reads goes where it takes no disk; what a server says of its end is in its log.
-        self.url, self.ready, self.patience, self.ends = url, ready, patience, ends
+    def __init__(
+        self, command, url, ready="/ready", environment=(), log="server.log", *, patience=30, quiet=False, ends=(0,), pause=0.0005
+    ):
+        """Starts it and waits: `patience` seconds, a look each `pause`; `ends` are exit statuses that are no failure.
+
+        `quiet`: standard output, which an access log would fill the disk with, goes to /dev/null.
+        """
+        self.url, self.ready, self.patience, self.ends, self.pause = url, ready, patience, ends, pause
         self.path = OUT / log
         self.log = open(self.path, "w")
         stdout = subprocess.DEVNULL if quiet else self.log
         started = time.perf_counter()
-        self.process = subprocess.Popen(
-            command, env={**os.environ, **dict(environment)}, stdout=stdout, stderr=self.log, start_new_session=True
-        )
+        # Started where what it may leave behind is out of the way; it leads a session of its own.
+        place = {"cwd": OUT, "env": {**os.environ, **dict(environment)}, "start_new_session": True}
+        self.process = subprocess.Popen(command, stdout=stdout, stderr=self.log, **place)
         try:
             self._wait(started)
         except BaseException:
@@ -91,7 +96,7 @@ class Server:
         while not is_up(self.url + self.ready):
             if self.process.poll() is not None or time.perf_counter() - started > self.patience:
                 sys.exit(f"the server did not become ready; see {self.path}")
-            time.sleep(0.0005)
+            time.sleep(self.pause)
 
     def __enter__(self):
         return self
@@ -109,7 +114,7 @@ class Server:
         except subprocess.TimeoutExpired:
             status = "a timeout of 30 s"
         try:
-            # It leads a session of its own, so this ends its workers and nobody else.
+            # Its session is its own: this ends its workers and nobody else.
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass

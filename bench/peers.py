@@ -14,7 +14,7 @@ import subprocess
 import sys
 from statistics import median
 
-from common import CONNECTIONS, DIAMONDS, OUT, TARGET, build, fit, need, number, say, script, wrk
+from common import CONNECTIONS, DIAMONDS, OUT, ROOT, TARGET, build, fit, need, number, say, script, wrk
 from peers import data, limits, venvs, wanted
 from peers.contenders import REGISTRY, URL, contenders
 
@@ -63,14 +63,23 @@ def prepare(everybody):
     build("bench", extra=["--example", "kernel"])
     for venv in ["kernel", *(contender.venv for contender in everybody.values() if contender.venv)]:
         venvs.make(venv)
-    if not data.CODED.exists():
-        data.write_coded()
+    data.write_coded()
     say("fitting the models")
     # The same table, once with categories and once with their codes, as the peers have it.
     fit(REGISTRY, "diamonds", DIAMONDS, *FOREST)
     fit(REGISTRY, "coded", data.CODED, *FOREST)
-    if not (OUT / "signature.json").exists():
-        venvs.run("kernel", "models.py", data.CODED, OUT)
+    fit_peers()
+
+
+def fit_peers():
+    """Fits what the peers share, unless it is newer than the recipe and its pins."""
+    recipe = [ROOT / "bench" / "peers" / "models.py", venvs.REQUIREMENTS / "kernel.txt"]
+    last = OUT / "signature.json"
+    if last.exists() and last.stat().st_mtime > max(path.stat().st_mtime for path in recipe):
+        return
+    for compiled in ("lleaves.o", "tl2cgen.so"):
+        (OUT / compiled).unlink(missing_ok=True)
+    venvs.run("kernel", "models.py", data.CODED, OUT)
 
 
 def speed(everybody, bodies, seconds, runs):
