@@ -24,7 +24,7 @@ def main():
     need("valgrind", "valgrind")
     n, repeat = number("BENCH_INSTRUCTION_REQUESTS", 1000), number("BENCH_REPEAT", 1)
     build("canopy-trainer", "canopy-inference")
-    build("bench", extra=["--bin", "floor"])
+    build("bench", extra=["--bin", "floor", "--no-default-features"])
     data.write_coded()
     fit(REGISTRY, "diamonds", DIAMONDS, *FOREST)
     fit(REGISTRY, "coded", data.CODED, *FOREST)

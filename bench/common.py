@@ -176,9 +176,10 @@ def wrk(url, seconds, script=None, connections=CONNECTIONS):
         sys.exit(f"errors under load:\n{text}")
 
     def found(pattern):
-        return re.search(pattern, text)[1]
+        return re.search(pattern, text, re.M)[1]
 
-    p50, p99 = (milliseconds(found(rf"{share}%\s+(\S+)")) for share in (50, 99))
+    # From the line's start: `80.50%` ends another line.
+    p50, p99 = (milliseconds(found(rf"^\s+{share}%\s+(\S+)")) for share in (50, 99))
     return Load(float(found(r"Requests/sec:\s+([\d.]+)")), p50, p99, int(found(r"(\d+) requests in")))
 
 

@@ -59,8 +59,8 @@ def prepare(everybody):
     """Builds binaries and environments and fits the models, unless they are there."""
     build("canopy-trainer", "canopy-inference", "canopy-loadtest")
     # By itself, so that no other crate's features reach it.
-    build("bench", extra=["--bin", "floor"])
-    build("bench", extra=["--example", "kernel"])
+    build("bench", extra=["--bin", "floor", "--no-default-features"])
+    build("bench", extra=["--bin", "kernel"])
     for venv in ["kernel", *(contender.venv for contender in everybody.values() if contender.venv)]:
         venvs.make(venv)
     data.write_coded()
@@ -126,7 +126,7 @@ def kernel():
         found[name] = json.loads(venvs.run("kernel", "kernel_peers.py", OUT, name))
     say("kernel: canopy")
     files = [OUT / name for name in ("weights.safetensors", "signature.json", "rows.f64", "canopy.f64")]
-    command = [TARGET / "examples" / "kernel", *files]
+    command = [TARGET / "kernel", *files]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if run.returncode != 0:
         sys.exit("our kernel cannot read the model of LightGBM")

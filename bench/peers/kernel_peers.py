@@ -1,7 +1,7 @@
 """Times the peers' kernels on the same model and rows, one thread; runs in the environment `kernel`.
 
 `kernel_peers.py OUT NAME`: nanoseconds a row over all rows at once and microseconds for one row, medians, as JSON.
-It repeats as `bench/examples/kernel.rs` does for ours, and refuses to time what predicts something else.
+It repeats as `bench/src/bin/kernel.rs` does for ours, and refuses to time what predicts something else.
 """
 
 import json
