@@ -123,7 +123,8 @@ def kernel():
     found = {}
     for name in KERNELS:
         say(f"kernel: {name}")
-        found[name] = json.loads(venvs.run("kernel", "kernel_peers.py", OUT, name))
+        # tl2cgen tells its steps on standard output: the result is the last line.
+        found[name] = json.loads(venvs.run("kernel", "kernel_peers.py", OUT, name).splitlines()[-1])
     say("kernel: canopy")
     files = [OUT / name for name in ("weights.safetensors", "signature.json", "rows.f64", "canopy.f64")]
     command = [TARGET / "kernel", *files]

@@ -95,9 +95,8 @@ pub(crate) fn objects(signature: &Signature, n_rows: usize, order: [usize; N_FEA
     let member = |row: &[String; N_FEATURES], idx: usize| {
         format!("\"{}\":{}", signature.features()[idx].name, row[idx])
     };
-    let object = |row: &[String; N_FEATURES]| {
-        format!("{{{}}}", order.map(|idx| member(row, idx)).join(","))
-    };
+    let object =
+        |row: &[String; N_FEATURES]| format!("{{{}}}", order.map(|idx| member(row, idx)).join(","));
     instances(n_rows, object)
 }
 
