@@ -12,9 +12,9 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
 .PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests audit fix snapshots manifests
-.PHONY: bench bench-peers bench-instructions bench-training bench-serving bench-shadow loadtest train serve up down images deploy status verify update rollback
-.PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
-.PHONY: github-release clean
+.PHONY: bench bench-peers bench-instructions bench-training bench-serving bench-shadow loadtest train serve up down
+.PHONY: images deploy status verify update rollback monitor undeploy e2e ci-tools kind-metrics sbom scan chart
+.PHONY: push-images push-chart sign release-notes github-release clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
