@@ -12,12 +12,12 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
 .PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-sanitizer audit fix snapshots manifests
-.PHONY: bench bench-training bench-serving bench-shadow loadtest loadtest-tools train serve up down images deploy status verify update rollback
+.PHONY: bench bench-peers bench-instructions bench-training bench-serving bench-shadow loadtest loadtest-tools train serve up down images deploy status verify update rollback
 .PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
 
 help: ## Print the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Train on diamonds, serve on 127.0.0.1:8000, predict (DEMO_EXIT=1: then shut down; DEMO_PORT=8000)
 	@examples/demo.sh
@@ -62,7 +62,14 @@ snapshots: ## Accept changed snapshots after looking at them (git diff shows the
 manifests: ## Write deploy/all-in-one.yaml anew from deploy/base
 	@deploy/scripts/manifests.sh
 
-bench: bench-training bench-serving bench-shadow ## Run every comparison; results go into bench/README.md by hand
+bench: ## Time kernel, request and handler with criterion (BENCH='handler' chooses one)
+	$(CARGO) bench --locked -p bench $(if $(BENCH),$(BENCH:%=--bench %),--bench kernel --bench request --bench handler)
+
+bench-peers: ## Compare with other servers and kernels, in about a quarter of an hour (needs wrk, gcc, python3 with venv)
+	python3 bench/peers.py
+
+bench-instructions: ## Count a request's instructions under callgrind (needs valgrind and python3)
+	python3 bench/callgrind.py
 
 bench-training: ## Compare fit time and scores with scikit-learn (needs python3 with venv)
 	python3 bench/training.py
@@ -151,4 +158,4 @@ github-release: ## Create the GitHub release of what is in dist/ (needs gh and G
 
 clean: ## Remove what was built and what the demo left
 	$(CARGO) clean
-	rm -rf .demo dist bench/.venv bench/out
+	rm -rf .demo dist bench/.venv* bench/out

@@ -6,64 +6,50 @@ process. Needs python3, nothing else. Run it with `make bench-shadow`.
 
 import json
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-OUT = ROOT / "bench" / "out"
+from common import DIAMONDS, OUT, Server, build, inference, row, trainer
+
 PORT = 18081
 URL = f"http://127.0.0.1:{PORT}"
 ROUNDS = 7
 SECONDS = 5
 RATE = 2000
-PACKAGES = ["canopy-trainer", "canopy-inference", "canopy-loadtest"]
 
 
 def main():
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
-    build = [word for package in PACKAGES for word in ("-p", package)]
-    subprocess.run(["cargo", "build", "--release", "--locked", *build], cwd=ROOT, check=True)
-    OUT.mkdir(exist_ok=True)
+    target = build("canopy-trainer", "canopy-inference", "canopy-loadtest")
     registry = OUT / "shadow-models"
-
-    def trainer(*words, check=True):
-        command = [target / "canopy-trainer", *words, "--registry", registry, "--log", "error"]
-        return subprocess.run(command, check=check, capture_output=True, text=True).stdout
-
     if not registry.exists():
-        table = ["--data", ROOT / "examples" / "data" / "diamonds.csv", "--target", "price", "--model", "diamonds"]
-        trainer("fit", *table, "--n-estimators", "100", "--max-depth", "10")
+        table = ["--data", DIAMONDS, "--target", "price", "--model", "diamonds"]
+        trainer(registry, "fit", *table, "--n-estimators", "100", "--max-depth", "10")
         # Unlimited depth and many trees: a row takes some hundred microseconds.
-        trainer("fit", *table, "--n-estimators", "1000", "--max-depth", "18", "--threads", "0")
-    trainer("canary", "stop", "diamonds")
+        trainer(registry, "fit", *table, "--n-estimators", "1000", "--max-depth", "18", "--threads", "0")
+    trainer(registry, "canary", "stop", "diamonds")
     gates = ["--force", "--reason", "bench"]
-    server = serve(target, registry)
-    try:
-        p50, p99, row_us = {False: [], True: []}, {False: [], True: []}, {}
+    p50, p99 = {False: [], True: []}, {False: [], True: []}
+    with serve(registry):
         for _ in range(ROUNDS):
             for shadowed in (False, True):
                 if shadowed:
-                    trainer("canary", "set", "diamonds", "2", "--mode", "shadow", *gates)
+                    trainer(registry, "canary", "set", "diamonds", "2", "--mode", "shadow", *gates)
                 else:
-                    trainer("canary", "stop", "diamonds")
+                    trainer(registry, "canary", "stop", "diamonds")
                 wait(lambda: shadows() == shadowed)
                 latency = load(target)
                 p50[shadowed].append(latency["p50"])
                 p99[shadowed].append(latency["p99"])
         compared, dropped = totals()
         row_us = row_times()
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
     print(f"{os.cpu_count()} cores, {RATE} requests/s, {SECONDS} s a run, {ROUNDS} runs each in alternation, ms\n")
     print("| | Median | All runs |\n| --- | --- | --- |")
     for shadowed, name in ((False, "no challenger"), (True, "slow challenger in shadow")):
-        row(f"{name}, p50", p50[shadowed])
-        row(f"{name}, p99", p99[shadowed])
+        row(f"{name}, p50", p50[shadowed], "{:.2f}")
+        row(f"{name}, p99", p99[shadowed], "{:.2f}")
     ratio = statistics.median(p99[True]) / statistics.median(p99[False])
     spread = max(p99[False]) / min(p99[False])
     print(f"| p99 with it against without | {ratio:.2f} | noise: greatest against least without it {spread:.2f} |")
@@ -71,17 +57,11 @@ def main():
     print(f"| a request of the champion, of the challenger, µs | {row_us['champion']:.0f} | {row_us['challenger']:.0f} |")
 
 
-def serve(target, registry):
-    command = [target / "canopy-inference", "--model", "diamonds", "--registry", registry]
-    flags = ["--listen", f"127.0.0.1:{PORT}", "--allow-anonymous", "--rate-limit", "0", "--drain-delay", "0s"]
-    # It is to be slow, not to be stopped for it.
+def serve(registry):
+    # The challenger is to be slow, not to be stopped for it.
     limits = ["--registry-poll-interval", "100ms", "--veto-latency-factor", "none", "--veto-divergence", "none"]
-    log = open(OUT / "shadow.log", "w")
-    server = subprocess.Popen([*command, *flags, *limits], stdout=log, stderr=log)
-    wait(lambda: server.poll() is not None or "status" in ask("/ready"))
-    if server.poll() is not None:
-        sys.exit(f"the server has ended; see {OUT / 'shadow.log'}")
-    return server
+    command = inference("diamonds", registry, PORT, "--allow-anonymous", "--rate-limit", "0", *limits)
+    return Server(command, URL, log="shadow.log")
 
 
 def load(target):
@@ -133,10 +113,6 @@ def wait(holds):
             return
         time.sleep(0.05)
     sys.exit("still waiting after 30 s")
-
-
-def row(name, values):
-    print(f"| {name} | {statistics.median(values):.2f} | {', '.join(f'{value:.2f}' for value in values)} |")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ pub struct Summary {
     /// Sent, each second.
     requests_per_second: f64,
     latency_ms: Option<Latency>,
+    /// Of answers 429 and 503: how soon a caller knows that it must come again.
+    refused_latency_ms: Option<Latency>,
     versions: Vec<VersionSeen>,
     longest_gap: GapSeen,
     warm_up: WarmUpSeen,
@@ -52,7 +54,7 @@ struct ToldFailure {
     message: String,
 }
 
-/// Of requests that succeeded, from when they were due.
+/// Of requests that had the same end, from when they were due.
 #[derive(Debug, Clone, Serialize)]
 struct Latency {
     p50: f64,
@@ -123,6 +125,7 @@ impl Summary {
             // Less than a microsecond is no run.
             requests_per_second: thousandths(counts.sent as f64 / duration_seconds.max(1e-6)),
             latency_ms: Latency::of(&counts.latency),
+            refused_latency_ms: Latency::of(&counts.refused_latency),
             versions: versions.collect(),
             longest_gap: GapSeen {
                 from_seconds: rounded(counts.longest_gap.from),

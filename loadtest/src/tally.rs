@@ -38,6 +38,8 @@ pub(crate) struct Counts {
     pub(crate) first_failures: Vec<(Duration, Failure)>,
     /// Of the requests that succeeded, from when they were due, in microseconds.
     pub(crate) latency: Histogram<u64>,
+    /// Of those that the server refused for its load or the key's rate (503, 429), in the same way.
+    pub(crate) refused_latency: Histogram<u64>,
     /// By model and version.
     pub(crate) versions: BTreeMap<(String, u64), Version>,
     pub(crate) longest_gap: Gap,
@@ -105,6 +107,7 @@ impl Tally {
             failed: BTreeMap::new(),
             first_failures: Vec::new(),
             latency: histogram(),
+            refused_latency: histogram(),
             versions: BTreeMap::new(),
             longest_gap: Gap::default(),
             warm_up: WarmUp::default(),
@@ -174,6 +177,10 @@ impl Counts {
                 self.last_success = self.last_success.max(offset);
             }
             Err(failure) => {
+                if matches!(failure.kind, FailureKind::Status(429 | 503)) {
+                    self.refused_latency
+                        .saturating_record(microseconds(outcome.ended - outcome.due));
+                }
                 *self.failed.entry(failure.kind).or_default() += 1;
                 if self.first_failures.len() < TOLD_FAILURES {
                     self.first_failures.push((offset, failure));
@@ -284,6 +291,8 @@ mod tests {
     fn measures_latency_from_when_a_request_was_due() {
         let counts = counts(&[(10, answer(1, 5.0)), (20, failure())], 0);
         assert_eq!((counts.latency.len(), counts.latency.max() / 1000), (1, 2));
+        let refused = counts.refused_latency;
+        assert_eq!((refused.len(), refused.max() / 1000), (1, 2), "the 503, and by itself");
         assert_eq!((counts.sent, counts.late), (2, 0));
     }
 

@@ -1,0 +1,58 @@
+"""What the comparison is to show: each ratio with its bound and aim, met or not. A target missed is printed, too."""
+
+from statistics import median
+
+from peers.limits import p99
+
+AGAINST = [
+    (1, "floor", "the floor", 0.85, 1.0),
+    (64, "floor", "the floor", 0.7, 1.0),
+    (1, "fastapi-onnx", "FastAPI + ONNX Runtime", 8, 10),
+    (1, "mlserver", "MLServer", 400, 500),
+]
+
+
+def rows(results):
+    """What, found, bound, aim; what was left out of this run has no row."""
+    speed, kernel = results.get("speed", {}), results.get("kernel", {})
+
+    def rps(name, n_rows):
+        return median([load.rps for load in speed[name]["loads"][n_rows]])
+
+    for n_rows, name, title, bound, aim in AGAINST:
+        # Where a peer has answered nothing in its time, there is no ratio.
+        if {"canopy", name} <= speed.keys() and rps(name, n_rows):
+            what = f"{n_rows} row{'s' if n_rows > 1 else ''}, requests/s against {title}"
+            yield what, rps("canopy", n_rows) / rps(name, n_rows), ">=", bound, aim
+    if kernel:
+        ours = kernel["canopy"]
+        yield "kernel in batches, time against lleaves", ours["ns_per_row"] / kernel["lleaves"]["ns_per_row"], "<=", 0.7, 0.4
+        ratio = ours["us_one_row"] / kernel["onnxruntime"]["us_one_row"]
+        yield "kernel, one row, time against ONNX Runtime", ratio, "<=", 0.3, 0.1
+    if "canopy" in speed:
+        yield "start to ready, ms", median(speed["canopy"]["ready_ms"]), "<=", 25, 12
+    if limits := results.get("limits"):
+        _, after, sent = limits["memory"]
+        yield f"memory (PSS) after {sent:,} requests, MiB", after, "<=", 25, 15
+        summary = limits["open"]
+        yield f"open loop, {summary['rate']:,.0f} requests/s, p99, ms", p99(summary, "latency_ms"), "<", 5, 2
+        yield "its requests that failed", summary["failed"], "<=", 0, 0
+        for title, found in (("by rate", limits["by_rate"]), ("by work", limits["by_work"])):
+            yield f"overload {title}, p99 of the admitted, ms", found.p99_ms, "<", 50, 50
+            yield f"overload {title}, p99 of a refusal, ms", found.refused_p99_ms, "<", 50, 5
+            failures = sum(found.other_failures.values())
+            yield f"overload {title}, neither answered nor refused", failures, "<=", 0, 0
+            growth = found.memory_after - found.memory_before
+            yield f"overload {title}, memory that it adds, MiB", growth, "<=", 2, 0.5
+
+
+def print_rows(results):
+    print("\n| Wanted | Found | Bound | Aim | |\n| --- | --- | --- | --- | --- |")
+    for what, found, sign, bound, aim in rows(results):
+        verdict = "aim reached" if holds(found, sign, aim) else "met" if holds(found, sign, bound) else "**missed**"
+        shown = {">=": "≥", "<=": "≤", "<": "<"}[sign]
+        print(f"| {what} | {found:,.2f} | {shown} {bound} | {shown} {aim} | {verdict} |")
+
+
+def holds(found, sign, bound):
+    return {">=": found >= bound, "<=": found <= bound, "<": found < bound}[sign]
