@@ -31,12 +31,19 @@ pub struct CsvHeader {
     names: Vec<String>,
     /// The feature of each column; none for one that is ignored.
     columns: Vec<Option<usize>>,
+    /// As it came in a stream; not kept of a body that is there as a whole.
+    pub(super) bytes: Vec<u8>,
 }
 
 impl CsvHeader {
     /// The columns' names in order, spaces around them removed.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The bytes as they came, from the first of the stream to the line's end: the chunks follow without a gap.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The names of the columns that are no features, in order.
@@ -60,7 +67,7 @@ impl CsvHeader {
         }
         let names: Vec<String> = cells().map(|cell| cell.trim().to_owned()).collect();
         let columns = columns(&Filling::new(signature, options), &names)?;
-        Ok(Self { names, columns })
+        Ok(Self { names, columns, bytes: Vec::new() })
     }
 
     /// Reads one row.

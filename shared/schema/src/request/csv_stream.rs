@@ -107,8 +107,10 @@ impl CsvStream {
         if found.is_none() && !self.is_last {
             return Ok(None);
         }
-        let header = CsvHeader::read(signature, options, &text, found)?;
-        self.take(found.map_or(0, |span| span.end));
+        let mut header = CsvHeader::read(signature, options, &text, found)?;
+        let end = found.map_or(0, |span| span.end);
+        header.bytes = self.buffer[..end].to_vec();
+        self.take(end);
         Ok(Some(header))
     }
 
@@ -129,6 +131,11 @@ impl CsvStream {
             None if self.is_last && self.row == 0 => Err(RequestError::NoRows),
             None => Ok(None),
         }
+    }
+
+    /// Whether no piece will follow and all rows were handed out.
+    pub fn is_finished(&self) -> bool {
+        self.is_last && self.spans.is_empty()
     }
 
     /// What was pushed and not handed out: after the last chunk, the end of the last line.

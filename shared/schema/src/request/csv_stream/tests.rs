@@ -38,7 +38,7 @@ fn streamed(csv: &[u8], pieces: &[usize], limits: CsvLimits) -> Result<Streamed,
         }
         if header.is_none() {
             header = stream.header(&signature, IGNORING)?;
-            bytes.extend_from_slice(&csv[..header.as_ref().map_or(0, |_| stream.taken)]);
+            bytes.extend_from_slice(header.as_ref().map_or(&[], CsvHeader::bytes));
         }
         let Some(header) = &header else { continue };
         while let Some(chunk) = stream.next_chunk()? {
