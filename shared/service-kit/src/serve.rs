@@ -330,15 +330,15 @@ mod tests {
         let server = TestServer::spawn_with(routes, &Exporter::new(), limits).await;
         let mut stream =
             TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
-        let head = b"POST /echo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
-        stream.write_all(head).await.unwrap();
+        let head = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
         for _ in 0..10 {
             // Together much longer than a head may take.
             tokio::time::sleep(Duration::from_millis(30)).await;
             stream.write_all(b"3\r\nrow\r\n").await.unwrap();
         }
         stream.write_all(b"0\r\n\r\n").await.unwrap();
-        stream.shutdown().await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         assert!(text.ends_with("0\r\n\r\n"), "{text}");

@@ -4,7 +4,6 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::Context as _;
 use dataset::{DatasetError, Input};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use schema::CsvStream;
@@ -101,17 +100,15 @@ impl Bytes<'_> {
 
     /// An error that was wrapped on its way comes back as it was.
     fn explained(&self, error: io::Error) -> anyhow::Error {
-        let is = |error: &io::Error, wrapped: fn(&(dyn std::error::Error + 'static)) -> bool| {
-            error.get_ref().is_some_and(|inner| wrapped(inner))
-        };
-        if is(&error, |inner| inner.is::<Stopped>()) {
-            return Stopped.into();
+        if let Some(inner) = error.get_ref() {
+            if inner.is::<Stopped>() {
+                return Stopped.into();
+            }
+            if inner.is::<DatasetError>() {
+                return anyhow::anyhow!("{error}");
+            }
         }
-        if is(&error, |inner| inner.is::<DatasetError>()) {
-            return anyhow::anyhow!("{error}");
-        }
-        let reading = format!("reading {}", self.source.shown());
-        Err::<(), _>(error).context(reading).expect_err("it is one")
+        anyhow::Error::new(error).context(format!("reading {}", self.source.shown()))
     }
 }
 
