@@ -22,6 +22,7 @@ use service_kit::shortcut::Shortcut;
 use tokio::sync::Semaphore;
 use tower::Layer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 use crate::challenger_series;
 use crate::comparison::Comparison;
@@ -67,6 +68,8 @@ pub(crate) struct App {
     pub(crate) comparison: Option<Comparison>,
     /// What bodies that are being read and answered may take together.
     pub(crate) body_budget: BodyBudget,
+    /// Refused requests, and streams that broke off.
+    pub(crate) rejections: Rejections,
     /// Turns at computing large requests: as many as there are cores, so that small ones find one free.
     pub(crate) batch_turns: Arc<Semaphore>,
 }
@@ -93,6 +96,7 @@ impl App {
         Ok(Self {
             models: Models::new(names.iter().map(served).collect()),
             body_budget: BodyBudget::new(bytes(config.requests.max_body_memory), &exporter),
+            rejections: Rejections::new(&exporter, error::codes()),
             source: Arc::new(RegistrySource::new(&config.source)?),
             load_turn: Arc::new(Semaphore::new(1)),
             comparison: comparison.transpose().context("starting the comparison thread")?,
@@ -115,10 +119,7 @@ pub(crate) type AppState = Arc<App>;
 /// The routes; predictions for the default model go past the router.
 pub(crate) fn routes(app: &AppState, authenticator: Arc<Authenticator>) -> impl serve::Routes {
     let requests = &app.config.requests;
-    let edge = Edge::new(
-        HttpSeries::new(&app.exporter, &ROUTES),
-        Rejections::new(&app.exporter, error::codes()),
-    );
+    let edge = Edge::new(HttpSeries::new(&app.exporter, &ROUTES), app.rejections.clone());
     let guard = Guard::new(authenticator);
     // A key first; then, for predictions, a place and a time limit.
     let to_predict = (
@@ -150,7 +151,9 @@ pub(crate) fn routes(app: &AppState, authenticator: Arc<Authenticator>) -> impl 
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed());
     if requests.compression {
-        router = router.layer(CompressionLayer::new());
+        // A stream's lines would wait in the compressor, the last of them for ever.
+        let all_but_streams = DefaultPredicate::new().and(NotForContentType::const_new("text/csv"));
+        router = router.layer(CompressionLayer::new().compress_when(all_but_streams));
     }
     let straight = edge.at("/predict").layer().layer(to_predict.layer(predict));
     Shortcut {

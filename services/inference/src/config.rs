@@ -96,6 +96,10 @@ pub struct RequestArgs {
     /// The longest a request may take, its body included; then it gets 504
     #[arg(long, env = "CANOPY_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = interval)]
     pub request_timeout: Duration,
+    /// How long a client may read nothing of its answer, or send nothing of the rows it streams (CSV in and out, to
+    /// which --max-body and, once its answer has begun, --request-timeout do not apply); then it is cut off
+    #[arg(long, env = "CANOPY_STALL_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = interval)]
+    pub stall_timeout: Duration,
     /// Requests answered at once; further ones get 503
     #[arg(long, env = "CANOPY_MAX_IN_FLIGHT", value_name = "N", default_value_t = 512, value_parser = at_least_one)]
     pub max_in_flight: usize,

@@ -137,11 +137,21 @@ pub(crate) struct ModelSeries {
 impl ModelSeries {
     /// Counts a request that was answered.
     pub(crate) fn record(&self, n_rows: usize, seconds: f64, warnings: &Warnings) {
+        self.count(n_rows, warnings);
+        self.observe(seconds);
+    }
+
+    /// Counts some rows of a request.
+    pub(crate) fn count(&self, n_rows: usize, warnings: &Warnings) {
         self.predictions.increment(n_rows as u64);
-        self.duration.record(seconds);
         for (feature_idx, count) in warnings.counts() {
             self.warnings[feature_idx].increment(count);
         }
+    }
+
+    /// Records the time that the model took for all rows of a request.
+    pub(crate) fn observe(&self, seconds: f64) {
+        self.duration.record(seconds);
     }
 
     /// Says whether this version is champion.

@@ -72,6 +72,7 @@ impl Server {
             limits: ServeLimits {
                 drain_delay: app.config.listen.drain_delay,
                 grace: app.config.listen.drain_timeout,
+                write_timeout: app.config.requests.stall_timeout,
                 ..ServeLimits::default()
             },
         };

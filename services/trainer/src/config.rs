@@ -5,6 +5,7 @@ mod estimator;
 mod fit;
 mod gates;
 mod moves;
+mod predict;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -24,6 +25,7 @@ pub(crate) use moves::{
     CanaryCommand, CanarySetArgs, CanaryStopArgs, CompareArgs, HistoryArgs, JudgedArgs, KeygenArgs,
     PromoteArgs, PruneArgs, RollbackArgs, SignArgs, VerifyArgs,
 };
+pub(crate) use predict::PredictArgs;
 
 /// Fits a model to a table, evaluates it and publishes it as a version; looks after published versions
 ///
@@ -40,6 +42,8 @@ struct Cli {
 pub(crate) enum Command {
     /// Fit a model to a table and publish it as the next version
     Fit(Box<FitArgs>),
+    /// Predict a file's rows: the same CSV with one more column
+    Predict(PredictArgs),
     /// List models and their versions
     List(ListArgs),
     /// Show what a version is and where it comes from
@@ -133,6 +137,7 @@ impl Command {
     fn common(&self) -> &CommonArgs {
         match self {
             Self::Fit(args) => &args.common,
+            Self::Predict(args) => &args.common,
             Self::List(args) => &args.common,
             Self::Show(args) => &args.common,
             Self::Compare(args) => &args.common,
@@ -155,6 +160,7 @@ impl Command {
     fn common_mut(&mut self) -> &mut CommonArgs {
         match self {
             Self::Fit(args) => &mut args.common,
+            Self::Predict(args) => &mut args.common,
             Self::List(args) => &mut args.common,
             Self::Show(args) => &mut args.common,
             Self::Compare(args) => &mut args.common,

@@ -25,6 +25,8 @@ mod report;
 mod summary;
 mod warning;
 
+mod predict;
+
 mod alias;
 mod versions;
 
@@ -157,6 +159,11 @@ fn execute(command: &Command, stop: &Stop) -> anyhow::Result<Answer> {
                 Output::Json => to_json(&summary),
             }
         }
+        Command::Predict(args) => {
+            let said = predict::predict(args, &context)?;
+            done = Some(said.done);
+            said.text
+        }
         Command::Promote(args) => {
             let said = promote::promote(args, &context)?;
             is_held_back = said.is_held_back;
@@ -189,6 +196,9 @@ fn execute(command: &Command, stop: &Stop) -> anyhow::Result<Answer> {
 
 impl Answer {
     fn print(&self) -> anyhow::Result<()> {
+        if self.text.is_empty() {
+            return Ok(()); // standard output has had something else
+        }
         let mut stdout = std::io::stdout();
         match writeln!(stdout, "{}", self.text.trim_end()).and_then(|()| stdout.flush()) {
             // Whoever read the output has seen enough of it.

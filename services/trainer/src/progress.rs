@@ -1,4 +1,4 @@
-//! How far a download or the fit is: a bar on a terminal, a log line for each tenth elsewhere.
+//! How far a download, the fit or a prediction is: a bar on a terminal, a log line for each tenth elsewhere.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -10,6 +10,7 @@ use estimators::Progress;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::stop::Stop;
+use crate::text::counted;
 
 /// Of a table whose server says how long it is, and of one whose server does not.
 const FETCH: &str =
@@ -17,6 +18,11 @@ const FETCH: &str =
 const FETCH_OPEN: &str = "fetching {binary_bytes} · {binary_bytes_per_sec} · {elapsed}";
 /// What is logged of, where the whole length is not known: 64 MiB.
 const LOG_BYTES: u64 = 64 << 20;
+
+/// Of a file, and of standard input, whose length nobody knows.
+const PREDICT: &str =
+    "predicting {bar:40} {binary_bytes}/{binary_total_bytes} · {msg} · {elapsed} · {left}";
+const PREDICT_OPEN: &str = "predicting {msg} · {elapsed}";
 
 const TEMPLATE: &str = "fitting {bar:40} {pos}/{len} {msg} · {elapsed} · {left}";
 /// How often the elapsed time moves.
@@ -87,6 +93,52 @@ impl FetchProgress {
 }
 
 impl Drop for FetchProgress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows how far a prediction is.
+pub(crate) struct PredictProgress {
+    /// None where there is no terminal.
+    bar: Option<ProgressBar>,
+    n_total_bytes: Option<u64>,
+    n_bytes: u64,
+    n_rows: u64,
+}
+
+impl PredictProgress {
+    /// Begins with the length of the file, where it is known.
+    pub(crate) fn new(n_total_bytes: Option<u64>) -> Self {
+        let bar = bar(if n_total_bytes.is_some() { PREDICT } else { PREDICT_OPEN });
+        if let (Some(bar), Some(n_total)) = (&bar, n_total_bytes) {
+            bar.set_length(n_total);
+        }
+        Self { bar, n_total_bytes, n_bytes: 0, n_rows: 0 }
+    }
+
+    /// So many rows are written; so many bytes of the file are read by now.
+    pub(crate) fn advance(&mut self, n_rows: u64, n_bytes: u64) {
+        let before = std::mem::replace(&mut self.n_bytes, n_bytes);
+        self.n_rows += n_rows;
+        let step = self.n_total_bytes.map_or(LOG_BYTES, |all| all.div_ceil(LOG_LINES as u64));
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(n_bytes);
+                bar.set_message(counted(self.n_rows, "row"));
+            }
+            None if before / step.max(1) < n_bytes / step.max(1) => {
+                let (n_rows, n_total) = (self.n_rows, self.n_total_bytes);
+                tracing::info!(n_rows, n_bytes, n_total_bytes = n_total, "predicting");
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for PredictProgress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

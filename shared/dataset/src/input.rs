@@ -1,6 +1,6 @@
 //! Where bytes come from: anything that can be opened twice and gives the same bytes again.
 //!
-//! A table is read in two passes, so an input is opened, not handed over. `unpack.rs` undoes gzip and zstd. What comes
+//! A table to learn from is read in two passes, so an input is opened, not handed over. `unpack.rs` undoes gzip and zstd. What comes
 //! over a network is one more implementation of [`Input`], outside of this crate: the trainer has it.
 
 use std::fs::File;
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use crate::{DatasetError, Demand};
 
-/// Bytes that can be read again from the start.
-pub trait Input {
+/// Bytes that can be read again from the start, whichever thread asks what they are.
+pub trait Input: Sync {
     /// Where the bytes come from, as a person wrote it.
     fn location(&self) -> &str;
 
@@ -20,6 +20,11 @@ pub trait Input {
     ///
     /// If they are not there or may not be read.
     fn open(&self) -> Result<Box<dyn Read + '_>, DatasetError>;
+
+    /// How many bytes there are, packed where they are packed; none where that is not known before the end.
+    fn n_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Finds the input that a location names: a path, or `synthetic:…`. Nothing is opened yet.
@@ -88,6 +93,10 @@ impl Input for FileInput {
         let file = File::open(&self.path).map_err(|error| self.refused(&error))?;
         Ok(Box::new(file))
     }
+
+    fn n_bytes(&self) -> Option<u64> {
+        self.path.metadata().ok().map(|metadata| metadata.len())
+    }
 }
 
 /// Bytes in memory.
@@ -123,5 +132,9 @@ impl Input for MemoryInput {
 
     fn open(&self) -> Result<Box<dyn Read + '_>, DatasetError> {
         Ok(Box::new(self.bytes.as_slice()))
+    }
+
+    fn n_bytes(&self) -> Option<u64> {
+        Some(self.bytes.len() as u64)
     }
 }

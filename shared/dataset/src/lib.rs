@@ -42,3 +42,4 @@ pub use scan::MAX_CATEGORY_BYTES;
 pub use schema_file::{DeclaredFeature, Schema};
 pub use split::Split;
 pub use table::{Dataset, Source, Table};
+pub use unpack::unpacked;

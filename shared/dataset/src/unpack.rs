@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use crate::zstd::Frames;
-use crate::{DatasetError, Input};
+use crate::{DatasetError, Input, kind};
 
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
@@ -18,6 +18,38 @@ const ZSTD_SKIPPED: &[u8] = b"\x2a\x4d\x18";
 /// Looked at before anything is read; the kinds of `kind.rs` are within it as well.
 const START_BYTES: u64 = 512;
 const BUFFER_BYTES: usize = 64 << 10;
+
+/// Opens an input to be read once, from start to end: its bytes, unpacked where they are packed.
+///
+/// # Errors
+///
+/// Where it cannot be opened, or begins like something that is no CSV. An error of the reader wraps a
+/// [`DatasetError`] where what was packed is damaged or cut off.
+///
+/// # Examples
+///
+/// ```
+/// use dataset::{MemoryInput, unpacked};
+///
+/// let mut text = String::new();
+/// unpacked(&MemoryInput::new("rents", "size,rent\n"))?.read_to_string(&mut text).unwrap();
+/// assert_eq!(text, "size,rent\n");
+/// # Ok::<(), dataset::DatasetError>(())
+/// ```
+pub fn unpacked(input: &dyn Input) -> Result<Box<dyn Read + '_>, DatasetError> {
+    let mut unpacked = Unpacked::open(input)?;
+    let mut start = vec![];
+    Read::by_ref(&mut unpacked).take(START_BYTES).read_to_end(&mut start).map_err(|error| {
+        let reason = error.to_string();
+        let inner = error.into_inner().and_then(|inner| inner.downcast().ok());
+        inner.map_or_else(
+            || DatasetError::Unreadable { location: input.location().to_owned(), reason },
+            |error| *error,
+        )
+    })?;
+    kind::check(&start)?;
+    Ok(Box::new(Cursor::new(start).chain(unpacked)))
+}
 
 /// What a whole input came to, as it lies there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod helpers;
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dataset::{
     DatasetError, FileInput, Input, MemoryInput, ReadOptions, Table, read, read_input,
@@ -233,13 +234,13 @@ fn a_window_beyond_the_memory_of_a_trainer_is_refused() {
 
 #[test]
 fn a_packed_file_that_changes_between_the_passes_is_refused() {
-    struct Changing(std::cell::Cell<bool>);
+    struct Changing(AtomicBool);
     impl Input for Changing {
         fn location(&self) -> &str {
             "changing.csv.gz"
         }
         fn open(&self) -> Result<Box<dyn std::io::Read + '_>, DatasetError> {
-            let is_second = self.0.replace(true);
+            let is_second = self.0.swap(true, Ordering::Relaxed);
             Ok(Box::new(if is_second { &GZIP[..GZIP.len() / 2] } else { GZIP }))
         }
     }

@@ -18,8 +18,8 @@ pub use display::{cleaned, steers_display};
 pub use feature::{Dtype, Feature, MAX_EXACT_INTEGER, Output, Range};
 pub use quotes::{QuoteFault, Quotes};
 pub use request::{
-    Form, Nulls, ReadOptions, Request, RequestError, UnknownFeatures, Warning, WarningCode,
-    Warnings,
+    CsvChunk, CsvHeader, CsvLimits, CsvStream, Form, Nulls, ReadOptions, Request, RequestError,
+    UnknownFeatures, Warning, WarningCode, Warnings,
 };
 pub use response::Response;
 pub use rows::Rows;

@@ -102,6 +102,24 @@ impl BodyBudget {
         self.0.held_bytes.load(Ordering::Relaxed)
     }
 
+    /// Makes a share of nothing, for what is held piece by piece.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use service_kit::{budget::BodyBudget, metrics::Exporter};
+    ///
+    /// let budget = BodyBudget::new(10, &Exporter::new());
+    /// let mut share = budget.share();
+    /// share.hold(8).unwrap();
+    /// assert_eq!(share.hold(11).unwrap_err().code(), "overloaded");
+    /// share.hold(3).unwrap();
+    /// assert_eq!(budget.held_bytes(), 3);
+    /// ```
+    pub fn share(&self) -> Share {
+        self.empty_share()
+    }
+
     fn empty_share(&self) -> Share {
         Share { account: Arc::clone(&self.0), n_bytes: 0 }
     }
@@ -150,6 +168,17 @@ pub struct Share {
 }
 
 impl Share {
+    /// Holds this many bytes from now on, more or fewer than before.
+    ///
+    /// # Errors
+    ///
+    /// 503 `overloaded` at once when the budget is used up; then it holds what it held.
+    pub fn hold(&mut self, n_bytes: usize) -> Result<(), Problem> {
+        self.grow_to(n_bytes)?;
+        self.shrink_to(n_bytes);
+        Ok(())
+    }
+
     fn grow_to(&mut self, n_bytes: usize) -> Result<(), Problem> {
         self.account.take(n_bytes.saturating_sub(self.n_bytes))?;
         self.n_bytes = n_bytes.max(self.n_bytes);

@@ -59,7 +59,7 @@ impl Busy {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The answer is ready: the connection waits for the client again.
+    /// The answer is ready and the body taken: the connection waits for the client again.
     pub(crate) fn end(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
@@ -67,6 +67,35 @@ impl Busy {
     /// The rest of a body was read after its answer: what comes next is a head, in its own time.
     pub(crate) fn pass(&self) {
         self.0.fetch_add(2, Ordering::AcqRel);
+    }
+}
+
+/// One request of a connection, busy until both its answer's head is ready and its body is taken or given up: an answer
+/// may begin while the body still comes, and then what comes is no head.
+#[derive(Debug, Clone)]
+pub(crate) struct Answering(Arc<(Busy, AtomicBool)>);
+
+impl Answering {
+    pub(crate) fn start(busy: &Busy) -> Self {
+        busy.start();
+        Self(Arc::new((busy.clone(), AtomicBool::new(false))))
+    }
+
+    /// The head of the answer is ready.
+    pub(crate) fn end_of_answer(&self) {
+        self.end_of_one();
+    }
+
+    /// The body is read to its end, or nobody wants it any more.
+    pub(crate) fn end_of_body(&self) {
+        self.end_of_one();
+    }
+
+    fn end_of_one(&self) {
+        let (busy, is_other_ended) = &*self.0;
+        if is_other_ended.swap(true, Ordering::AcqRel) {
+            busy.end();
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::{runtime::Handle, sync::Semaphore};
 
-use crate::connection::Busy;
+use crate::connection::{Answering, Busy};
 
 /// How much of a body is thrown away: twice the default `--max-body`; more than that, and the
 /// connection is closed.
@@ -43,6 +43,7 @@ impl Linger {
         &self,
         request: Request<Incoming>,
         busy: &Busy,
+        answering: &Answering,
     ) -> Request<LingeringBody<Incoming>> {
         // Until it is asked for its body, such a client sends none: there is nothing to throw away.
         let is_coming = !request.headers().contains_key(header::EXPECT);
@@ -51,6 +52,7 @@ impl Linger {
             is_coming,
             linger: self.clone(),
             busy: busy.clone(),
+            answering: Some(answering.clone()),
         })
     }
 }
@@ -62,6 +64,8 @@ pub(crate) struct LingeringBody<B: Sink> {
     is_coming: bool,
     linger: Linger,
     busy: Busy,
+    /// None once it was told that nobody waits for the body any more.
+    answering: Option<Answering>,
 }
 
 /// What a body has to be, so that a task of its own can read it.
@@ -82,6 +86,7 @@ impl<B: Sink> HttpBody for LingeringBody<B> {
         let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else { return Poll::Pending };
         if !matches!(frame, Some(Ok(_))) {
             self.body = None;
+            self.is_taken();
         }
         Poll::Ready(frame)
     }
@@ -95,8 +100,17 @@ impl<B: Sink> HttpBody for LingeringBody<B> {
     }
 }
 
+impl<B: Sink> LingeringBody<B> {
+    fn is_taken(&mut self) {
+        if let Some(answering) = self.answering.take() {
+            answering.end_of_body();
+        }
+    }
+}
+
 impl<B: Sink> Drop for LingeringBody<B> {
     fn drop(&mut self) {
+        self.is_taken();
         let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) else { return };
         if !self.is_coming {
             return;
@@ -247,7 +261,7 @@ mod tests {
     ) -> (Sender<Bytes, io::Error>, LingeringBody<Channel<Bytes, io::Error>>) {
         let (sender, body) = Channel::new(1);
         let (linger, busy) = (linger.clone(), Busy::default());
-        (sender, LingeringBody { body: Some(body), is_coming: true, linger, busy })
+        (sender, LingeringBody { body: Some(body), is_coming: true, linger, busy, answering: None })
     }
 
     #[tokio::test]

@@ -9,7 +9,8 @@ use crate::{metrics::Exporter, problem};
 /// The label of a code that was not given at construction.
 const OTHER_CODE: &str = "other";
 
-/// Counts problems by code; every code is there with 0 from the start, so that alerts can see it.
+/// Counts problems by code; every code is there with 0 from the start, so that alerts can see it. Clones count together.
+#[derive(Clone)]
 pub struct Rejections(Vec<(&'static str, Counter)>);
 
 impl Rejections {

@@ -32,7 +32,7 @@ use tokio::{
 use tower::Service;
 
 use crate::{
-    connection::{Busy, Closing, Patience, Timed},
+    connection::{Answering, Busy, Closing, Patience, Timed},
     connection_series::ConnectionSeries,
     health::Readiness,
     linger::Linger,
@@ -209,9 +209,8 @@ impl<S: Routes> Acceptor<S> {
         let linger = self.linger.clone();
         let readiness = self.readiness.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
-            busy.start();
-            let (busy, readiness) = (busy.clone(), readiness.clone());
-            let request = linger.around(request, &busy).map(Body::new);
+            let (answering, readiness) = (Answering::start(&busy), readiness.clone());
+            let request = linger.around(request, &busy, &answering).map(Body::new);
             let answer = routes.lock().unwrap_or_else(PoisonError::into_inner).call(request);
             async move {
                 let mut answer = answer.await;
@@ -221,7 +220,7 @@ impl<S: Routes> Acceptor<S> {
                 {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                busy.end();
+                answering.end_of_answer();
                 answer
             }
         });
@@ -341,6 +340,29 @@ mod tests {
         let url = format!("{}/rows/1", server.url);
         let fresh = reqwest::Client::builder().no_proxy().build().unwrap();
         assert_eq!(fresh.get(url).send().await.unwrap().status(), 200);
+    }
+
+    #[tokio::test]
+    async fn a_body_may_come_for_long_after_its_answer_has_begun() {
+        let limits = ServeLimits { header_timeout: Duration::from_millis(100), ..limits() };
+        let echo = async |body: axum::body::Body| body;
+        let routes = Router::new().route("/echo", axum::routing::post(echo));
+        let server = TestServer::spawn_with(routes, &Exporter::new(), limits).await;
+        let mut stream =
+            TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        let head = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..10 {
+            // Together much longer than a head may take.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            stream.write_all(b"3\r\nrow\r\n").await.unwrap();
+        }
+        stream.write_all(b"0\r\n\r\n").await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert!(text.ends_with("0\r\n\r\n"), "{text}");
+        assert_eq!(text.matches("row").count(), 10, "{text}");
     }
 
     #[tokio::test]

@@ -27,8 +27,12 @@ pub(super) fn paths(manifest: Option<&Manifest>) -> Value {
 }
 
 pub(super) fn predict(manifest: Option<&Manifest>) -> Value {
-    let mut responses =
-        Map::from_iter([("200".to_owned(), ok_behind_key(&schema("PredictResponse")))]);
+    let mut ok = ok_behind_key(&answers());
+    let streamed = |text: &str| json!({"description": format!("Of a `text/csv` answer: {text}."), "schema": {"type": "string"}});
+    ok["headers"]["X-Canopy-Model"] = streamed("the model's name");
+    ok["headers"]["X-Canopy-Version"] =
+        streamed("the version that answers, the same for every row");
+    let mut responses = Map::from_iter([("200".to_owned(), ok)]);
     responses.extend(refusal::of(&[400, 401, 413, 415, 422, 429, 500, 503, 504]));
     json!({
         "operationId": "predict",
@@ -36,12 +40,29 @@ pub(super) fn predict(manifest: Option<&Manifest>) -> Value {
         "summary": "Rows in, one number a row out.",
         "description": "All rows of a request are answered by one model version. The first thing \
             that does not fit refuses the whole request and says which row and feature it is. \
-            A body without a content type is read as JSON.",
+            A body without a content type is read as JSON. `text/csv` with `Accept: text/csv` is \
+            answered while it comes, whatever its length, by the champion alone.",
         "security": [{"api_key": []}, {"bearer": []}],
         "parameters": [request_id(), session()],
         "requestBody": {"required": true, "content": content(manifest)},
         "responses": responses,
     })
+}
+
+/// JSON, and CSV for rows in CSV.
+fn answers() -> Value {
+    let mut content = members(schema("PredictResponse"));
+    let csv_text = "To `text/csv` with `Accept: text/csv`: the line `prediction`, then a number a line, in the \
+        order of the rows, while they still come. What goes wrong after the answer has begun is the last line, \
+        `# error: code: text`, and the transfer then breaks off without its end.";
+    content.insert(
+        "text/csv".into(),
+        json!({
+            "schema": {"type": "string", "description": csv_text},
+            "example": "prediction\n4123.5\n812.25\n",
+        }),
+    );
+    content.into()
 }
 
 /// The three ways to write rows, each with an example that the model answers.

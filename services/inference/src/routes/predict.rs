@@ -1,4 +1,6 @@
 //! `POST /predict` and `POST /models/{model}/predict`: rows in, one number a row out.
+//!
+//! Bodies that are read whole; CSV that is answered while it comes is in `csv_stream.rs`.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +13,7 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use schema::{Nulls, ReadOptions, Request};
+use schema::{Nulls, ReadOptions, Request, Rows};
 use service_kit::ResponseFuture;
 use service_kit::budget::Share;
 use service_kit::facts::RequestFacts;
@@ -19,6 +21,7 @@ use service_kit::problem::Problem;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
+use super::csv_stream;
 use super::named::Named;
 use crate::active_model::{ActiveModel, BodyFormat};
 use crate::app::{App, AppState, bytes};
@@ -81,18 +84,21 @@ async fn answer(
     let (facts, headers) = (RequestFacts::of(&head), &head.headers);
     // One version for the whole request, whatever the registry watcher does meanwhile.
     let champion = served.champion()?;
-    let challenger = served.challenger.running();
     let format = Format::of(headers)?;
+    let options = ReadOptions {
+        unknown_features: app.config.requests.unknown_features.into(),
+        nulls: Nulls::BySignature,
+    };
+    if format == Format::Csv && csv_stream::is_wanted(head.version, headers) {
+        return csv_stream::answer(app, champion, facts, body, options).await;
+    }
+    let challenger = served.challenger.running();
     let limit = bytes(app.config.requests.max_body);
     let (bytes, share) = app.body_budget.read(body, limit).await?.into_parts();
     let (bytes, format) = match format {
         Format::Multipart { boundary } => (csv_of_form(bytes, &boundary).await?, BodyFormat::Csv),
         Format::Csv => (bytes, BodyFormat::Csv),
         Format::Json => (bytes, BodyFormat::Json),
-    };
-    let options = ReadOptions {
-        unknown_features: app.config.requests.unknown_features.into(),
-        nulls: Nulls::BySignature,
     };
     let is_canary_s =
         |challenger: &Arc<Challenger>| challenger.answers(canary::sticky_id(headers, &facts));
@@ -162,7 +168,7 @@ async fn aside(
     computed.await.map_err(internal)?
 }
 
-fn internal(error: impl std::fmt::Display) -> PredictError {
+pub(super) fn internal(error: impl std::fmt::Display) -> PredictError {
     Problem::internal(error).into()
 }
 
@@ -268,24 +274,33 @@ impl Job {
     }
 
     fn predict(&self, model: &ActiveModel, request: &Request) -> Result<Vec<f64>, PredictError> {
-        let rows = &request.rows;
         let started = Instant::now();
-        let mut predictions = vec![0.0; rows.n_rows()];
-        let chunk_rows = (CHUNK_WORK / model.work_per_row.max(1)).max(1);
-        let chunks = rows.values().chunks(chunk_rows * rows.n_features());
-        for (values, out) in chunks.zip(predictions.chunks_mut(chunk_rows)) {
-            if self.abandoned.is_cancelled() {
-                // Nobody waits for it: the time limit has answered, or the caller has gone.
-                return Err(internal("the request was abandoned"));
-            }
-            model.pipeline.predict_into(values, out);
-        }
-        if let Some(row) = predictions.iter().position(|prediction| !prediction.is_finite()) {
-            return Err(PredictError::NotFinite(row));
-        }
+        let predictions = predict_rows(model, &request.rows, &self.abandoned)?;
         let seconds = started.elapsed().as_secs_f64();
-        model.series.record(rows.n_rows(), seconds, &request.warnings);
+        model.series.record(predictions.len(), seconds, &request.warnings);
         Ok(predictions)
+    }
+}
+
+/// One number a row, unless the caller goes away meanwhile.
+pub(super) fn predict_rows(
+    model: &ActiveModel,
+    rows: &Rows,
+    abandoned: &CancellationToken,
+) -> Result<Vec<f64>, PredictError> {
+    let mut predictions = vec![0.0; rows.n_rows()];
+    let chunk_rows = (CHUNK_WORK / model.work_per_row.max(1)).max(1);
+    let chunks = rows.values().chunks(chunk_rows * rows.n_features());
+    for (values, out) in chunks.zip(predictions.chunks_mut(chunk_rows)) {
+        if abandoned.is_cancelled() {
+            // Nobody waits for it: the time limit has answered, or the caller has gone.
+            return Err(internal("the request was abandoned"));
+        }
+        model.pipeline.predict_into(values, out);
+    }
+    match predictions.iter().position(|prediction| !prediction.is_finite()) {
+        Some(row) => Err(PredictError::NotFinite(row)),
+        None => Ok(predictions),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bad_bodies;
 mod challenger;
+mod csv_stream;
 mod health;
 mod helpers;
 mod keys;

@@ -78,6 +78,10 @@ impl Input for Fetched {
     fn open(&self) -> Result<Box<dyn Read + '_>, DatasetError> {
         Ok(Box::new(FromStart { file: &self.file, offset: 0 }))
     }
+
+    fn n_bytes(&self) -> Option<u64> {
+        self.file.metadata().ok().map(|metadata| metadata.len())
+    }
 }
 
 /// Reads a file without moving its position, which all readers of it share.

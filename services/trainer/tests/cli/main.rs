@@ -9,6 +9,7 @@ mod fit;
 mod flags;
 mod killed;
 mod output;
+mod predict;
 mod versions;
 mod warnings;
 

@@ -61,7 +61,11 @@ pub enum RequestError {
         suggestion: Option<String>,
     },
     /// A feature that is not there.
-    #[error("feature `{feature}` is missing {}; expected {expected}", Row(*row))]
+    #[error(
+        "feature `{feature}` is missing {}; expected {expected}{}",
+        Row(*row),
+        Column(suggestion.as_deref())
+    )]
     MissingFeature {
         /// The row.
         row: Option<usize>,
@@ -69,6 +73,8 @@ pub enum RequestError {
         feature: String,
         /// Which values fit.
         expected: String,
+        /// The column, otherwise ignored, that is probably meant for it.
+        suggestion: Option<String>,
     },
     /// A feature that is there twice.
     #[error("feature `{feature}` is given twice {}", Row(*row))]
@@ -213,16 +219,16 @@ impl RequestError {
     /// What was probably meant.
     pub fn suggestion(&self) -> Option<&str> {
         match self {
-            Self::UnknownFeature { suggestion, .. } | Self::UnexpectedField { suggestion, .. } => {
-                suggestion.as_deref()
-            }
+            Self::UnknownFeature { suggestion, .. }
+            | Self::UnexpectedField { suggestion, .. }
+            | Self::MissingFeature { suggestion, .. } => suggestion.as_deref(),
             _ => None,
         }
     }
 
     pub(super) fn missing(feature: &Feature, row: usize) -> Self {
         let (feature, expected) = (feature.name.clone(), feature.expected());
-        Self::MissingFeature { row: Some(row), feature, expected }
+        Self::MissingFeature { row: Some(row), feature, expected, suggestion: None }
     }
 
     pub(super) fn null(feature: &Feature, row: usize) -> Self {
@@ -266,6 +272,17 @@ impl fmt::Display for Hint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(name) => write!(f, "; did you mean `{name}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Column<'a>(Option<&'a str>);
+
+impl fmt::Display for Column<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "; is it the column `{name}`?"),
             None => Ok(()),
         }
     }

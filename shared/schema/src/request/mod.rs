@@ -4,11 +4,15 @@
 //! feature and expectation; what fits but is unusual is a [`Warning`].
 
 mod csv_body;
+mod csv_records;
+mod csv_stream;
 mod error;
 mod json_body;
 mod plain_json;
 mod warning;
 
+pub use csv_body::CsvHeader;
+pub use csv_stream::{CsvChunk, CsvLimits, CsvStream};
 pub use error::RequestError;
 pub use warning::{Warning, WarningCode, Warnings};
 
@@ -113,6 +117,8 @@ struct Filling<'a> {
     /// For each feature, 1 + the last row that set it: finds what is repeated and what is missing.
     set_in: Vec<usize>,
     row: usize,
+    /// What the first row is called in messages: these may be rows from the middle of a stream.
+    first_row: usize,
     by_position: bool,
 }
 
@@ -125,12 +131,18 @@ impl<'a> Filling<'a> {
             warnings: Warnings::default(),
             set_in: vec![0; signature.n_features()],
             row: 0,
+            first_row: 0,
             by_position: false,
         }
     }
 
     fn feature(&self, feature_idx: usize) -> &'a Feature {
         &self.signature.features()[feature_idx]
+    }
+
+    /// The current row as messages call it.
+    fn named_row(&self) -> usize {
+        self.first_row + self.row
     }
 
     fn start_row(&mut self) {
@@ -141,7 +153,9 @@ impl<'a> Filling<'a> {
     /// Every feature was named once, or the first absent one is the error.
     fn end_row(&mut self) -> Result<(), RequestError> {
         match self.set_in.iter().position(|&set_in| set_in != self.row + 1) {
-            Some(feature_idx) => Err(RequestError::missing(self.feature(feature_idx), self.row)),
+            Some(feature_idx) => {
+                Err(RequestError::missing(self.feature(feature_idx), self.named_row()))
+            }
             None => {
                 self.row += 1;
                 Ok(())
@@ -152,7 +166,7 @@ impl<'a> Filling<'a> {
     fn mark(&mut self, feature_idx: usize) -> Result<(), RequestError> {
         if self.set_in[feature_idx] == self.row + 1 {
             return Err(RequestError::DuplicateFeature {
-                row: Some(self.row),
+                row: Some(self.named_row()),
                 feature: self.feature(feature_idx).name.clone(),
             });
         }
@@ -177,7 +191,7 @@ impl<'a> Filling<'a> {
             }
             Cell::Missing => {
                 if !feature.nullable && self.options.nulls == Nulls::BySignature {
-                    return Err(RequestError::null(feature, self.row));
+                    return Err(RequestError::null(feature, self.named_row()));
                 }
                 f64::NAN
             }
@@ -185,15 +199,19 @@ impl<'a> Filling<'a> {
                 self.warn(feature_idx, WarningCode::UnseenCategory, &found);
                 f64::NAN
             }
-            Cell::NotFinite => return Err(RequestError::not_finite(feature, self.row, found())),
-            Cell::Unreadable => return Err(RequestError::wrong_type(feature, self.row, found())),
+            Cell::NotFinite => {
+                return Err(RequestError::not_finite(feature, self.named_row(), found()));
+            }
+            Cell::Unreadable => {
+                return Err(RequestError::wrong_type(feature, self.named_row(), found()));
+            }
         };
         self.values[self.row * self.signature.n_features() + feature_idx] = value;
         Ok(())
     }
 
     fn warn(&mut self, feature_idx: usize, code: WarningCode, found: &impl Fn() -> String) {
-        self.warnings.record(Warning::at(self.row, feature_idx, code), found);
+        self.warnings.record(Warning::at(self.named_row(), feature_idx, code), found);
     }
 
     fn unknown(&self, name: &str, row: Option<usize>) -> RequestError {
@@ -208,8 +226,12 @@ impl<'a> Filling<'a> {
         if self.row == 0 {
             return Err(RequestError::NoRows);
         }
+        Ok(self.into_request(form))
+    }
+
+    fn into_request(self, form: Form) -> Request {
         let rows = Rows::new(self.signature.n_features(), self.values);
-        Ok(Request { rows, form, warnings: self.warnings, by_position: self.by_position })
+        Request { rows, form, warnings: self.warnings, by_position: self.by_position }
     }
 }
 

@@ -251,6 +251,10 @@ fn ignores_unknown_features_only_when_told_to() {
     assert_eq!(signature().read_json(body.as_bytes(), options).expect(body).rows.row(0), ROW);
     let csv = "id,carat,cut,grade,lab\nx,0.9,Ideal,3,true\n";
     assert_eq!(signature().read_csv(csv.as_bytes(), options).expect(csv).rows.row(0), ROW);
+    let csv = "id,carrat,cut,grade,lab\nx,0.9,Ideal,3,true\n";
+    let error = signature().read_csv(csv.as_bytes(), options).expect_err("a misspelt column");
+    let message = "feature `carat` is missing in the header; expected a number (seen 0.2 to 5); is it the column `carrat`?";
+    assert_eq!((error.to_string().as_str(), error.suggestion()), (message, Some("carrat")));
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Warning {
 }
 
 /// The warnings of a request: the first hundred in full, all of them counted for each feature.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Warnings {
     listed: Vec<Warning>,
     /// By feature; empty until the first warning.
@@ -106,6 +106,17 @@ impl Warnings {
             warning.found = super::error::shortened(&found());
             self.listed.push(warning);
         }
+    }
+
+    /// Adds those of the rows that follow.
+    pub fn extend(&mut self, later: Self) {
+        if self.counts.len() < later.counts.len() {
+            self.counts.resize(later.counts.len(), 0);
+        }
+        self.counts.iter_mut().zip(&later.counts).for_each(|(count, more)| *count += more);
+        self.n_total += later.n_total;
+        let n_free = Self::LISTED - self.listed.len();
+        self.listed.extend(later.listed.into_iter().take(n_free));
     }
 
     /// Whether there is nothing to say.
