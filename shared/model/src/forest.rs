@@ -6,7 +6,9 @@
 
 mod bits;
 mod file;
+mod heap;
 mod kernel;
+mod questions;
 mod scale;
 mod sets;
 mod simd;

@@ -1,6 +1,7 @@
 //! Which kernel answers for a forest, by the shape of its trees.
 
 use super::bits::Bits;
+use super::heap::Heap;
 use super::scale::Scale;
 use super::simd::{self, Level};
 use super::trees::Trees;
@@ -24,13 +25,16 @@ pub enum Layout {
     Bits32,
     /// One bit a leaf, trees of up to 64 leaves.
     Bits64,
+    /// Arrays of tests, for trees that are nearly full.
+    Heap,
     /// Nodes of eight bytes, several walks at a time.
     Walk,
 }
 
 impl Layout {
     /// The best one first: the first that can be made is taken.
-    const IN_ORDER: [Self; 5] = [Self::Bits8, Self::Bits32, Self::Bits64, Self::Walk, Self::Simple];
+    const IN_ORDER: [Self; 6] =
+        [Self::Bits8, Self::Bits32, Self::Bits64, Self::Heap, Self::Walk, Self::Simple];
 
     /// Its name, for logs and benches.
     pub fn as_str(self) -> &'static str {
@@ -39,6 +43,7 @@ impl Layout {
             Self::Bits8 => "bits-8",
             Self::Bits32 => "bits-32",
             Self::Bits64 => "bits-64",
+            Self::Heap => "heap",
             Self::Walk => "walk",
         }
     }
@@ -51,6 +56,7 @@ pub(super) enum Kernel {
     Bits8(Bits<u8>, Level),
     Bits32(Bits<u32>, Level),
     Bits64(Bits<u64>, Level),
+    Heap(Heap),
     Walk(Walk),
 }
 
@@ -77,6 +83,7 @@ impl Kernel {
             Layout::Bits8 => Some(Self::Bits8(Bits::new(trees, scales)?, level)),
             Layout::Bits32 => Some(Self::Bits32(Bits::new(trees, scales)?, level)),
             Layout::Bits64 => Some(Self::Bits64(Bits::new(trees, scales)?, level)),
+            Layout::Heap => Some(Self::Heap(Heap::new(trees, scales)?)),
             Layout::Walk => Some(Self::Walk(Walk::new(trees, scales)?)),
         }
     }
@@ -87,6 +94,7 @@ impl Kernel {
             Self::Bits8(..) => Layout::Bits8,
             Self::Bits32(..) => Layout::Bits32,
             Self::Bits64(..) => Layout::Bits64,
+            Self::Heap(_) => Layout::Heap,
             Self::Walk(_) => Layout::Walk,
         }
     }
@@ -98,6 +106,7 @@ impl Kernel {
             Self::Bits8(bits, level) => simd::add(*level, bits, columns, sums),
             Self::Bits32(bits, level) => simd::add(*level, bits, columns, sums),
             Self::Bits64(bits, level) => simd::add(*level, bits, columns, sums),
+            Self::Heap(heap) => heap.add(columns, sums),
             Self::Walk(walk) => walk.add(columns, sums),
         }
     }
@@ -108,8 +117,10 @@ impl Kernel {
             Self::Simple => trees.n_trees() * (trees.max_depth() + 1),
             // Some nanoseconds for a tree's leaf; the columns are the encoder's work.
             Self::Bits8(..) | Self::Bits32(..) | Self::Bits64(..) => trees.n_trees().div_ceil(4),
-            // About a nanosecond a step, several walks being under way.
-            Self::Walk(_) => (trees.n_trees() * (trees.max_depth() + 1)).div_ceil(5),
+            // A nanosecond a step at most, several walks being under way.
+            Self::Heap(_) | Self::Walk(_) => {
+                (trees.n_trees() * (trees.max_depth() + 1)).div_ceil(5)
+            }
         }
     }
 }

@@ -10,8 +10,8 @@ use super::simd::Level;
 use super::*;
 use random::Shape;
 
-const LAYOUTS: [Layout; 5] =
-    [Layout::Simple, Layout::Bits8, Layout::Bits32, Layout::Bits64, Layout::Walk];
+const LAYOUTS: [Layout; 6] =
+    [Layout::Simple, Layout::Bits8, Layout::Bits32, Layout::Bits64, Layout::Heap, Layout::Walk];
 
 fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|value| value.to_bits()).collect()
@@ -125,7 +125,34 @@ fn the_layout_follows_the_shape() {
     assert_eq!(layout(100, 8, 3), Layout::Bits8);
     assert_eq!(layout(100, 31, 3), Layout::Bits32);
     assert_eq!(layout(100, 33, 3), Layout::Bits64);
-    assert_eq!(layout(100, 65, 3), Layout::Walk);
+    assert_eq!(layout(100, 300, 3), Layout::Walk);
+    assert_eq!(full(7, 20).layout(), Layout::Heap);
+    assert_eq!(full(13, 20).layout(), Layout::Walk, "too many levels");
+}
+
+/// Trees in which every leaf is on the last level but a few, in their numbers' order.
+fn full(depth: u32, n_trees: usize) -> Forest {
+    let n_splits = (1_usize << depth) - 1;
+    let tree = |tree_idx: usize| {
+        let node = |at: usize| match at < n_splits && (at + tree_idx) % 97 != 96 {
+            true => {
+                Node { value: (at % 61) as f64, feature: at as u32 % 5, left: 2 * at as u32 + 1 }
+            }
+            false => Node::leaf(at as f64 + 0.1),
+        };
+        (0..2 * n_splits + 1).map(node).collect()
+    };
+    Forest::new((0..n_trees).map(tree), 5).expect("full trees")
+}
+
+#[test]
+fn full_trees_answer_as_the_reference() {
+    for depth in 1..=12 {
+        let forest = full(depth, if depth < 10 { 19 } else { 3 });
+        let values = (0..5 * 77).map(|at| f64::from(at * 31 % 67) - 2.5);
+        let columns: Vec<_> = values.chain([f64::NAN; 5]).collect();
+        assert!(assert_as_reference(&forest, &columns).contains(&Layout::Heap), "depth {depth}");
+    }
 }
 
 /// Trees that ask each column once, and rows of which each leaves them one column later.
