@@ -75,6 +75,7 @@ impl Server {
                 write_timeout: app.config.requests.stall_timeout,
                 ..ServeLimits::default()
             },
+            n_threads: std::thread::available_parallelism().map_or(1, usize::from),
         };
         let connections = ConnectionSeries::new(&app.exporter);
         Ok(server.run_counted_until(connections, shutdown).await?)

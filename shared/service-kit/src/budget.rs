@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::body::{Body, Bytes, HttpBody};
-use metrics::{Gauge, describe_gauge, gauge};
+use metrics::{describe_gauge, gauge};
 
 use crate::{body, metrics::Exporter, problem::Problem};
 
@@ -46,7 +46,6 @@ pub struct BodyBudget(Arc<Account>);
 struct Account {
     max_bytes: usize,
     held_bytes: AtomicUsize,
-    gauge: Gauge,
 }
 
 impl BodyBudget {
@@ -60,8 +59,10 @@ impl BodyBudget {
             );
             gauge!("http_request_body_bytes")
         });
-        gauge.set(0.0);
-        Self(Arc::new(Account { max_bytes, held_bytes: AtomicUsize::new(0), gauge }))
+        let account = Arc::new(Account { max_bytes, held_bytes: AtomicUsize::new(0) });
+        let sampled = Arc::clone(&account);
+        exporter.sample(gauge, move || sampled.held_bytes.load(Ordering::Relaxed) as f64);
+        Self(account)
     }
 
     /// Reads a body of at most `limit_bytes`, as [`body::read`] does, and pays for what it holds.
@@ -134,10 +135,7 @@ impl Account {
     fn take(&self, n_bytes: usize) -> Result<(), Problem> {
         let add = |held: usize| held.checked_add(n_bytes).filter(|held| *held <= self.max_bytes);
         match self.held_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add) {
-            Ok(_) => {
-                self.gauge.increment(n_bytes as f64);
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(_) => Err(Problem::bodies_overloaded()),
         }
     }
@@ -145,7 +143,6 @@ impl Account {
     fn give_back(&self, n_bytes: usize) {
         if n_bytes > 0 {
             self.held_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
-            self.gauge.decrement(n_bytes as f64);
         }
     }
 }

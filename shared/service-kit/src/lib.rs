@@ -15,6 +15,7 @@ mod connection;
 mod linger;
 mod middleware;
 mod panic;
+mod workers;
 
 pub mod edge;
 pub mod facts;

@@ -3,8 +3,13 @@
 //! Each noun keeps its own handles, made once through [`Exporter::register`]; the series of the
 //! HTTP layer are in [`crate::http_series`], a service's own in its `metrics.rs`.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use metrics::Gauge;
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
@@ -44,6 +49,13 @@ struct Inner {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     process: Collector,
+    sampled: Mutex<Vec<Sampled>>,
+}
+
+/// A gauge that is set when somebody looks.
+struct Sampled {
+    gauge: Gauge,
+    value: Box<dyn Fn() -> f64 + Send>,
 }
 
 impl Exporter {
@@ -75,6 +87,7 @@ impl Exporter {
             handle: recorder.handle(),
             recorder,
             process: Collector::new("canopy_"),
+            sampled: Mutex::default(),
         }));
         exporter.register(|| {
             exporter.0.process.describe();
@@ -93,6 +106,15 @@ impl Exporter {
         metrics::with_local_recorder(&self.0.recorder, register)
     }
 
+    /// Sets a gauge each time the text is written: what changes with every request costs none of them anything.
+    pub fn sample(&self, gauge: Gauge, value: impl Fn() -> f64 + Send + 'static) {
+        self.sampled().push(Sampled { gauge, value: Box::new(value) });
+    }
+
+    fn sampled(&self) -> MutexGuard<'_, Vec<Sampled>> {
+        self.0.sampled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes the Prometheus text, format version 0.0.4, with fresh numbers about the process.
     #[must_use]
     pub fn render(&self) -> String {
@@ -100,6 +122,7 @@ impl Exporter {
             self.0.process.collect();
             metrics::counter!("canopy_log_lines_lost_total").absolute(telemetry::lost_lines());
         });
+        self.sampled().iter().for_each(|sampled| sampled.gauge.set((sampled.value)()));
         self.0.handle.run_upkeep();
         self.0.handle.render()
     }
@@ -160,6 +183,17 @@ mod tests {
         assert!(text.contains(r#"canopy_rows_per_request_bucket{le="1"} 0"#), "{text}");
         assert!(text.contains(r#"canopy_rows_per_request_bucket{le="10"} 1"#), "{text}");
         assert!(text.contains(r#"canopy_fit_seconds_bucket{le="0.00005"} 0"#), "{text}");
+    }
+
+    #[test]
+    fn what_is_sampled_is_as_of_now() {
+        let (exporter, value) = (Exporter::new(), Arc::new(Mutex::new(1.0)));
+        let read = Arc::clone(&value);
+        let gauge = exporter.register(|| metrics::gauge!("canopy_places"));
+        exporter.sample(gauge, move || *read.lock().unwrap());
+        assert!(exporter.render().contains("canopy_places 1\n"));
+        *value.lock().unwrap() = 2.0;
+        assert!(exporter.render().contains("canopy_places 2\n"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
 };
@@ -36,6 +37,7 @@ use crate::{
     connection_series::ConnectionSeries,
     health::Readiness,
     linger::Linger,
+    workers::Workers,
 };
 
 /// Limits on connections, and the times of stopping.
@@ -95,6 +97,8 @@ pub struct Server<S> {
     pub readiness: Readiness,
     /// Limits on connections, and the times of stopping.
     pub limits: ServeLimits,
+    /// Threads that answer, each its own connections; with 0 the runtime that serves answers as well.
+    pub n_threads: usize,
 }
 
 impl<S: Routes> Server<S> {
@@ -111,15 +115,17 @@ impl<S: Routes> Server<S> {
     ///
     /// # Errors
     ///
-    /// The listener's address cannot be read.
+    /// The listener's address cannot be read, or the system gives no thread.
     pub async fn run_counted_until(
         self,
         series: ConnectionSeries,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let Self { listener, routes, readiness, limits } = self;
+        let Self { listener, routes, readiness, limits, n_threads } = self;
         let address = listener.local_addr()?;
-        let mut acceptor = Acceptor::new(listener, routes, series, readiness.clone(), &limits);
+        let workers = Workers::start(n_threads)?;
+        let mut acceptor =
+            Acceptor::new((listener, workers), routes, series, readiness.clone(), &limits);
         tracing::info!(%address, "listening");
 
         acceptor.accept_until(shutdown).await;
@@ -134,6 +140,7 @@ impl<S: Routes> Server<S> {
 
 struct Acceptor<S> {
     listener: TcpListener,
+    workers: Workers,
     routes: S,
     series: ConnectionSeries,
     readiness: Readiness,
@@ -148,7 +155,7 @@ struct Acceptor<S> {
 
 impl<S: Routes> Acceptor<S> {
     fn new(
-        listener: TcpListener,
+        (listener, workers): (TcpListener, Workers),
         routes: S,
         series: ConnectionSeries,
         readiness: Readiness,
@@ -157,6 +164,7 @@ impl<S: Routes> Acceptor<S> {
         let max_connections = limits.max_connections.min(Semaphore::MAX_PERMITS);
         Self {
             listener,
+            workers,
             routes,
             series,
             readiness,
@@ -197,6 +205,17 @@ impl<S: Routes> Acceptor<S> {
     }
 
     fn spawn(&mut self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        match self.workers.place() {
+            None => self.spawn_on(&Handle::current(), stream, slot),
+            Some((runtime, place)) => match moved(stream, runtime) {
+                Ok(stream) => self.spawn_on(&runtime.clone(), stream, (slot, place)),
+                Err(error) => tracing::error!(%error, "a connection could not be handed on"),
+            },
+        }
+    }
+
+    /// Answers a connection on a runtime; `held` is given back at its end.
+    fn spawn_on(&mut self, runtime: &Handle, stream: TcpStream, held: impl Send + 'static) {
         // Answers are small and complete: waiting for more to send would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
@@ -230,18 +249,19 @@ impl<S: Routes> Acceptor<S> {
             .serve_connection(io, service);
         let connection = self.graceful.watch(connection);
         let series = self.series.clone();
-        self.connections.spawn(async move {
+        let answering = async move {
             if let Err(error) = connection.await {
                 let kind = series.count(&error);
                 tracing::debug!(%error, kind, "a connection ended early");
             }
-            drop(slot);
-        });
+            drop(held);
+        };
+        self.connections.spawn_on(answering, runtime);
     }
 
     /// Closes the listener, and gives requests in flight their time.
     async fn finish(self, grace: Duration) {
-        let Self { listener, graceful, closing, mut connections, .. } = self;
+        let Self { listener, workers, graceful, closing, mut connections, .. } = self;
         drop(listener);
         // Before the graceful shutdown, which polls every connection, so that each sees it.
         closing.begin();
@@ -250,7 +270,15 @@ impl<S: Routes> Acceptor<S> {
             tracing::warn!(n_connections, "the grace period is over: ending connections");
         }
         connections.shutdown().await;
+        drop(workers);
     }
+}
+
+/// Has another runtime wait for what comes on a connection.
+fn moved(stream: TcpStream, to: &Handle) -> io::Result<TcpStream> {
+    let stream = stream.into_std()?;
+    let _registers_there = to.enter();
+    TcpStream::from_std(stream)
 }
 
 /// Waits for a free slot first, so that the backlog, not this process, holds what is too much.

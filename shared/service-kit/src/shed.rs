@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use hyper::body::{Frame, SizeHint};
-use metrics::{Gauge, describe_gauge, gauge};
+use metrics::{describe_gauge, gauge};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
@@ -31,10 +31,7 @@ use crate::{
 /// A request is in flight until its answer is written, not only made: the answers that clients do
 /// not read are memory as well. [`crate::serve::ServeLimits::write_timeout`] bounds how long that is.
 #[derive(Debug, Clone)]
-pub struct Shed {
-    slots: Arc<Semaphore>,
-    in_flight: Gauge,
-}
+pub struct Shed(Arc<Semaphore>);
 
 impl Shed {
     /// Lets `max_in_flight` requests in at once, and shows them as `http_requests_in_flight`.
@@ -47,9 +44,11 @@ impl Shed {
             );
             gauge!("http_requests_in_flight")
         });
-        in_flight.set(0.0);
-        let slots = Arc::new(Semaphore::new(max_in_flight.min(Semaphore::MAX_PERMITS)));
-        Self { slots, in_flight }
+        let n_slots = max_in_flight.min(Semaphore::MAX_PERMITS);
+        let slots = Arc::new(Semaphore::new(n_slots));
+        let sampled = Arc::clone(&slots);
+        exporter.sample(in_flight, move || (n_slots - sampled.available_permits()) as f64);
+        Self(slots)
     }
 
     /// Makes the layer.
@@ -65,10 +64,9 @@ impl Around for Shed {
         S: Service<Request, Response = Response, Error = Infallible>,
         S::Future: Send + 'static,
     {
-        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+        let Ok(slot) = Arc::clone(&self.0).try_acquire_owned() else {
             return Box::pin(std::future::ready(Ok(Problem::overloaded().into_response())));
         };
-        let slot = Slot::take(slot, self.in_flight.clone());
         let call = inner.call(request);
         Box::pin(async move {
             let response = call.await?;
@@ -137,23 +135,7 @@ impl AsRef<[u8]> for Piece {
 }
 
 /// One request's place, given back when its answer is written or given up, however that comes.
-struct Slot {
-    in_flight: Gauge,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Slot {
-    fn take(permit: OwnedSemaphorePermit, in_flight: Gauge) -> Self {
-        in_flight.increment(1.0);
-        Self { in_flight, _permit: permit }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.in_flight.decrement(1.0);
-    }
-}
+type Slot = OwnedSemaphorePermit;
 
 /// Answers 504 `request_timeout` when reading the body and handling it take longer than a limit.
 #[derive(Debug, Clone, Copy)]

@@ -53,7 +53,8 @@ impl TestServer {
             .layer(edge.layer());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Server { listener, routes: router, readiness: readiness.clone(), limits };
+        let server =
+            Server { listener, routes: router, readiness: readiness.clone(), limits, n_threads: 0 };
         let (stop, stopped) = oneshot::channel::<()>();
         let series = ConnectionSeries::new(exporter);
         let task = tokio::spawn(server.run_counted_until(series, async move {
