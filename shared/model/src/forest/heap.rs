@@ -12,8 +12,10 @@ use super::trees::{Node, Trees};
 const MAX_DEPTH: u32 = 12;
 /// How much larger than the trees themselves their arrays may be.
 const MAX_PADDING: usize = 4;
-/// Walks under way together: as many as there are registers for.
+/// Walks under way together, those of rows: as many as there are registers for.
 const TOGETHER: usize = 8;
+/// Those of trees, which wait longer: each tree's array comes from the second-level cache.
+const TREES: usize = 16;
 /// Groups of rows that are led through one tree before the next: its array stays in the first-level cache.
 const MAX_GROUPS: usize = 8;
 
@@ -105,13 +107,13 @@ impl Heap {
     fn add_each<const N: usize>(&self, columns: &[f64], sums: &mut [f64]) {
         let (tests, leaves) = self.trees::<N>();
         let ((tests, last_tests), (leaves, last_leaves)) =
-            (tests.as_chunks::<TOGETHER>(), leaves.as_chunks::<TOGETHER>());
+            (tests.as_chunks::<TREES>(), leaves.as_chunks::<TREES>());
         let mut answers = Answers::<1>::new();
         for (row, sum) in columns.chunks_exact(self.questions.n_columns()).zip(sums) {
             self.questions.answer(row, &mut answers, 0);
             let mut running = *sum;
             for (tests, leaves) in tests.iter().zip(leaves) {
-                let at = walk::<N, TOGETHER>(|at, lane| answers.goes_right(tests[lane][at], 0));
+                let at = walk::<N, TREES>(|at, lane| answers.goes_right(tests[lane][at], 0));
                 for (at, leaves) in at.into_iter().zip(leaves) {
                     running += leaves[at & (N - 1)];
                 }
