@@ -58,6 +58,7 @@ def contenders():
     return {
         "floor": Contender("axum floor: sums, no model", [TARGET / "floor", f"127.0.0.1:{PORT}"]),
         "canopy": ours("Canopy, arrays", "coded"),
+        "canopy-unlogged": ours("Canopy, arrays, requests counted but not logged", "coded", "--log", "info,access=warn"),
         "canopy-objects": ours("Canopy, objects with names", "diamonds", form="objects"),
         "fastapi-onnx": fastapi("FastAPI + ONNX Runtime, 2 workers", "fastapi-onnx", "fastapi_onnx:app"),
         "fastapi-sklearn": fastapi("FastAPI + scikit-learn, 2 workers", "fastapi-sklearn", "fastapi_sklearn:app"),
@@ -81,9 +82,9 @@ def contenders():
     }
 
 
-def ours(title, model, form="arrays"):
-    """As deployed: API key, rate limit, metrics and access log."""
-    command = inference(model, REGISTRY, PORT, *LIMITS)
+def ours(title, model, *flags, form="arrays"):
+    """As deployed, unless a flag says otherwise: API key, rate limit, metrics and access log."""
+    command = inference(model, REGISTRY, PORT, *LIMITS, *flags)
     return Contender(title, command, form=form, ready="/ready", headers=KEY)
 
 

@@ -4,11 +4,14 @@ from statistics import median
 
 from peers.limits import p99
 
+# The floor is wanted to be reached with key, rate limit, metrics and counting; ours also writes a line for each request.
 AGAINST = [
-    (1, "floor", "the floor", 0.85, 1.0),
-    (64, "floor", "the floor", 0.7, 1.0),
-    (1, "fastapi-onnx", "FastAPI + ONNX Runtime", 8, 10),
-    (1, "mlserver", "MLServer", 400, 500),
+    (1, "canopy-unlogged", "floor", "the floor, requests not logged", 0.85, 1.0),
+    (1, "canopy", "floor", "the floor", 0.85, 1.0),
+    (64, "canopy-unlogged", "floor", "the floor, requests not logged", 0.7, 1.0),
+    (64, "canopy", "floor", "the floor", 0.7, 1.0),
+    (1, "canopy", "fastapi-onnx", "FastAPI + ONNX Runtime", 8, 10),
+    (1, "canopy", "mlserver", "MLServer", 400, 500),
 ]
 
 
@@ -19,11 +22,11 @@ def rows(results):
     def rps(name, n_rows):
         return median([load.rps for load in speed[name]["loads"][n_rows]])
 
-    for n_rows, name, title, bound, aim in AGAINST:
+    for n_rows, ours, name, title, bound, aim in AGAINST:
         # Where a peer has answered nothing in its time, there is no ratio.
-        if {"canopy", name} <= speed.keys() and rps(name, n_rows):
+        if {ours, name} <= speed.keys() and rps(name, n_rows):
             what = f"{n_rows} row{'s' if n_rows > 1 else ''}, requests/s against {title}"
-            yield what, rps("canopy", n_rows) / rps(name, n_rows), ">=", bound, aim
+            yield what, rps(ours, n_rows) / rps(name, n_rows), ">=", bound, aim
     if kernel:
         ours = kernel["canopy"]
         yield "kernel in batches, time against lleaves", ours["ns_per_row"] / kernel["lleaves"]["ns_per_row"], "<=", 0.7, 0.4
