@@ -79,6 +79,8 @@ class Server:
         """
         self.url, self.ready, self.patience, self.ends, self.pause = url, ready, patience, ends, pause
         self.path = OUT / log
+        if is_up(url + ready):
+            sys.exit(f"something answers at {url} already: end it first, or its figures would be taken for another's")
         self.log = open(self.path, "w")
         stdout = subprocess.DEVNULL if quiet else self.log
         started = time.perf_counter()

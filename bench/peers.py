@@ -10,6 +10,7 @@ import json
 import math
 import os
 import platform
+import signal
 import subprocess
 import sys
 from statistics import median
@@ -23,6 +24,9 @@ FOREST = ["--n-estimators", "100", "--max-depth", "10"]
 
 
 def main():
+    # Told to end, the run ends its servers as well.
+    for hangup in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(hangup, signal.default_int_handler)
     need("wrk", "wrk")
     need("gcc", "gcc")
     seconds, runs = number("BENCH_SECONDS", 3), number("BENCH_RUNS", 3)

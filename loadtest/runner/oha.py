@@ -84,6 +84,12 @@ class Run:
         if not self.is_over:
             self.process.send_signal(signal.SIGINT)
 
+    def kill(self):
+        """Ends it whatever it does."""
+        if not self.is_over:
+            self.process.kill()
+            self.process.wait()
+
     def result(self):
         """Waits for the report and reads it."""
         try:

@@ -11,6 +11,8 @@ from runner.bad_clients import Crowd
 
 TICK_SECONDS = 0.05
 PROGRESS_SECONDS = 5
+# After a scenario's own time, how long its last requests are waited for.
+LATE_SECONDS = 15
 # Buffers and connections are made at first; what memory does after that is what counts.
 WARM_UP_SECONDS = 60
 # The server's time limit for a request is 10 s: after it nothing of the bad clients may be left.
@@ -37,7 +39,8 @@ def play(scenario, server, tool):
     """Runs it; Ctrl-C or SIGTERM ends it early, with what there is until then."""
     outcome = Outcome()
     crowd = Crowd(scenario.bad_clients, server.url, server.key)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for hangup in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(hangup, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="canopy-loadtest-") as folder:
         runs = []
         try:
@@ -46,14 +49,30 @@ def play(scenario, server, tool):
         except KeyboardInterrupt:
             outcome.interrupted = True
             print("\nstopping: what was sent until now is judged", file=sys.stderr)
-            for run in runs:
-                run.stop()
-        for run in runs:
-            outcome.results[run.stream.name] = run.result()
+        except BaseException:
+            kill(runs)
+            raise
+        finish(runs, outcome)
     crowd.go_home()
     outcome.meetings, outcome.complaints = dict(crowd.meetings), dict(crowd.complaints)
     look_after(scenario, server, outcome)
     return outcome
+
+
+def finish(runs, outcome):
+    """Ends what still runs, and reads the reports; whatever happens, nothing goes on sending."""
+    try:
+        for run in runs:
+            run.stop()
+        for run in runs:
+            outcome.results[run.stream.name] = run.result()
+    finally:
+        kill(runs)
+
+
+def kill(runs):
+    for run in runs:
+        run.kill()
 
 
 def start(tool, stream, server, folder):
@@ -66,12 +85,14 @@ def play_streams(scenario, server, outcome, runs, begin):
     warm_at = min(WARM_UP_SECONDS, scenario.duration_seconds / 10)
     next_progress = PROGRESS_SECONDS
     answered = 0
-    while due or not all(run.is_over for run in runs):
+    # A server that hangs holds each request up to its time limit: what is not answered in time has failed.
+    ends = scenario.duration_seconds + LATE_SECONDS
+    while (due or not all(run.is_over for run in runs)) and time.monotonic() - started < ends:
         elapsed = time.monotonic() - started
         while due and due[0].start_seconds <= elapsed:
             runs.append(begin(due.pop(0)))
         if outcome.memory_before is None and elapsed >= warm_at:
-            outcome.memory_before = server.gauges().get(MEMORY, 0.0)
+            outcome.memory_before = server.gauges().get(MEMORY)
         if elapsed >= next_progress:
             answered = progress(scenario, server, elapsed, answered)
             next_progress += PROGRESS_SECONDS

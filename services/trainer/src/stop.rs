@@ -109,6 +109,7 @@ fn exit_now(exit_code: u8) -> ! {
     // Standard error may be a pipe that is full, and its lock held by somebody who waits for that.
     std::thread::spawn(move || {
         say_stopped();
+        service_kit::telemetry::flush();
         let _ = said.send(());
     });
     let _ = heard.recv_timeout(SAY);

@@ -16,6 +16,11 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    response::Response,
+};
+use hyper::body::{Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
@@ -81,9 +86,13 @@ impl Answering {
         Self(Arc::new((busy.clone(), AtomicBool::new(false))))
     }
 
-    /// The head of the answer is ready.
-    pub(crate) fn end_of_answer(&self) {
-        self.end_of_one();
+    /// Ends with the answer: at once where it is whole, or with its body where that is still being made.
+    pub(crate) fn until_written(self, answer: Response) -> Response {
+        if answer.body().size_hint().exact().is_some() {
+            self.end_of_one();
+            return answer;
+        }
+        answer.map(|body| Body::new(Unfinished { body, answering: self }))
     }
 
     /// The body is read to its end, or nobody wants it any more.
@@ -96,6 +105,38 @@ impl Answering {
         if is_other_ended.swap(true, Ordering::AcqRel) {
             busy.end();
         }
+    }
+}
+
+/// The body of an answer that is still being made: its request is answered until it is dropped.
+struct Unfinished {
+    body: Body,
+    answering: Answering,
+}
+
+impl HttpBody for Unfinished {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.answering.end_of_one();
     }
 }
 
@@ -162,7 +203,9 @@ impl<T> Timed<T> {
 
     /// Fails when the client has been waited for long enough.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if self.is_busy() {
+        // An answer that the client has yet to read has a time limit of its own.
+        if self.is_busy() || self.write_timer.is_some() {
+            self.waiting = Waiting::Answer;
             return Poll::Pending;
         }
         if self.waiting == Waiting::Answer {

@@ -239,8 +239,7 @@ impl<S: Routes> Acceptor<S> {
                 {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                answering.end_of_answer();
-                answer
+                answer.map(|answer| answering.until_written(answer))
             }
         });
         let connection = http1::Builder::new()

@@ -4,6 +4,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
+use crate::telemetry;
+
 /// Resolves on the first SIGTERM or SIGINT; a second one ends the process at once.
 ///
 /// The second one's exit code is 128 plus the signal's number, as a shell would say: 130 for
@@ -22,6 +24,7 @@ pub async fn signal() {
     tokio::spawn(async move {
         let (name, exit_code) = signals.next().await;
         tracing::warn!(signal = name, "ending at once");
+        telemetry::flush();
         std::process::exit(exit_code);
     });
 }

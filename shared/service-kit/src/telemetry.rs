@@ -102,6 +102,13 @@ pub fn init(args: &TelemetryArgs, sink: Sink) -> Result<TelemetryGuard, Telemetr
     Ok(TelemetryGuard { _thread: thread })
 }
 
+/// Waits until the lines so far are written, for a second at most: for those who end the process themselves.
+pub fn flush() {
+    if let Some(lines) = LINES.get() {
+        lines.wait();
+    }
+}
+
 /// Counts the lines this process could not write since it started.
 #[must_use]
 pub fn lost_lines() -> u64 {

@@ -1,6 +1,8 @@
 //! Where predictions go: standard output, or a file that appears whole or not at all.
 
+use std::fs::Permissions;
 use std::io::{self, Stdout, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -30,7 +32,10 @@ impl Place {
         }
         let given = Path::new(out);
         let writing = || format!("writing to `{}`", clean(out));
+        let mut mode = 0o666; // less the umask
         if let Ok(metadata) = given.metadata() {
+            // A file that is there keeps who may read it.
+            mode = metadata.permissions().mode();
             anyhow::ensure!(
                 metadata.is_file(),
                 "`{}` is {}; give the path of a file, or - for standard output",
@@ -43,7 +48,7 @@ impl Place {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let beside = tempfile::Builder::new()
             .prefix(".canopy-predict-")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)) // less the umask
+            .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder.unwrap_or(Path::new(".")))
             .with_context(writing)?;
         Ok(Self::File { beside: Some(beside), path })

@@ -130,6 +130,17 @@ fn the_layout_follows_the_shape() {
     assert_eq!(full(13, 20).layout(), Layout::Walk, "too many levels");
 }
 
+/// Each block of trees would have the places of all: a small file must not become gigabytes.
+#[test]
+fn very_many_trees_are_no_bits() {
+    let stump = |at: u32| {
+        vec![Node { value: f64::from(at), feature: 0, left: 1 }, Node::leaf(1.0), Node::leaf(2.0)]
+    };
+    let forest = Forest::new((0..20_000).map(stump), 1).expect("stumps");
+    assert_eq!(forest.layout(), Layout::Heap);
+    assert_as_reference(&forest, &[-1.0, 7.0, 9_999.5, 1e9, f64::NAN]);
+}
+
 /// Trees in which every leaf is on the last level but a few, in their numbers' order.
 fn full(depth: u32, n_trees: usize) -> Forest {
     let n_splits = (1_usize << depth) - 1;

@@ -59,7 +59,7 @@ enum State {
 pub(super) struct Scanner {
     state: State,
     at: usize,
-    /// Where the record under way starts.
+    /// Where the record under way starts, or the blank lines before it.
     start: usize,
     max_record_bytes: usize,
 }
@@ -81,14 +81,16 @@ impl Scanner {
                         return Ok(None);
                     }
                     self.at += if rest.starts_with(BOM) { BOM.len() } else { 0 };
-                    self.state = State::Between;
+                    (self.state, self.start) = (State::Between, self.at);
                 }
                 State::Between => {
-                    let Some(n) = rest.iter().position(|byte| !matches!(byte, b'\n' | b'\r'))
-                    else {
+                    // Blank lines are held as a record is, and bounded alike.
+                    let is_text = |byte: &u8| !matches!(byte, b'\n' | b'\r');
+                    let Some(n) = rest.iter().position(is_text) else {
                         self.at = bytes.len();
-                        return Ok(None);
+                        return self.short_enough(self.at).map(|()| None);
                     };
+                    self.short_enough(self.at + n)?;
                     (self.at, self.start) = (self.at + n, self.at + n);
                     self.state = State::Plain;
                 }
@@ -147,8 +149,9 @@ impl Scanner {
 
     fn record(&mut self, end: usize) -> Result<Option<Span>, Fault> {
         self.short_enough(end)?;
-        self.state = State::Between;
-        Ok(Some(Span { start: self.start, end }))
+        let record = Span { start: self.start, end };
+        (self.state, self.start) = (State::Between, self.at);
+        Ok(Some(record))
     }
 
     fn stray(&self, at: usize, fault: QuoteFault) -> Result<Option<Span>, Fault> {

@@ -101,12 +101,12 @@ impl CsvStream {
         signature: &Signature,
         options: ReadOptions,
     ) -> Result<Option<CsvHeader>, RequestError> {
-        let text = Text::new(&self.buffer, 1);
         let found = self.scanner.next(&self.buffer, self.is_last);
-        let found = found.map_err(|fault| text.invalid(fault, self.limits.max_record_bytes))?;
-        if found.is_none() && !self.is_last {
+        if found == Ok(None) && !self.is_last {
             return Ok(None);
         }
+        let text = Text::new(&self.buffer, 1);
+        let found = found.map_err(|fault| text.invalid(fault, self.limits.max_record_bytes))?;
         let mut header = CsvHeader::read(signature, options, &text, found)?;
         let end = found.map_or(0, |span| span.end);
         header.bytes = self.buffer[..end].to_vec();

@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tracing_subscriber::fmt::MakeWriter;
@@ -22,6 +22,9 @@ const MAX_KEPT_BYTES: usize = 256 * 1024;
 /// From the first waiting line to the writing: lines that come meanwhile are written with it.
 const GATHERING: Duration = Duration::from_millis(5);
 
+/// How long lines are waited for at the end: whoever reads them may stand still.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
 /// Where lines are put. It never waits for whoever reads them.
 #[derive(Debug, Clone)]
 pub(super) struct LineWriter(Arc<Lines>);
@@ -31,6 +34,8 @@ struct Lines {
     waiting: Mutex<Vec<u8>>,
     max_waiting_bytes: usize,
     n_lost: AtomicU64,
+    /// Whether lines were taken and are not written yet.
+    is_writing: AtomicBool,
     is_ending: AtomicBool,
     /// Whom to wake.
     thread: Thread,
@@ -67,6 +72,7 @@ impl LineWriter {
             waiting: Mutex::default(),
             max_waiting_bytes,
             n_lost: AtomicU64::new(0),
+            is_writing: AtomicBool::new(false),
             is_ending: AtomicBool::new(false),
             thread: handle.thread().clone(),
         });
@@ -75,7 +81,12 @@ impl LineWriter {
         Ok((Self(lines), thread))
     }
 
-    /// Counts the lines that found no room.
+    /// Waits until all lines are written, for a second at most.
+    pub(super) fn wait(&self) {
+        self.0.wait();
+    }
+
+    /// Counts the lines that found no room, or could not be written.
     pub(super) fn n_lost(&self) -> u64 {
         self.0.n_lost.load(Ordering::Relaxed)
     }
@@ -97,17 +108,39 @@ impl Lines {
         }
     }
 
+    /// Waits until all lines are written, but not for ever.
+    fn wait(&self) {
+        let started = Instant::now();
+        while !self.is_idle() && started.elapsed() < LAST_WAIT {
+            self.thread.unpark();
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.is_empty() && !self.is_writing.load(Ordering::Acquire)
+    }
+
+    /// Takes what waits; from here on it is being written.
+    fn take(&self, lines: &mut Vec<u8>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::swap(lines, &mut *waiting);
+        self.is_writing.store(!lines.is_empty(), Ordering::Release);
+    }
+
     fn write_to(&self, mut sink: impl Write) {
         let mut lines = Vec::new();
         loop {
             let is_ending = self.is_ending.load(Ordering::Acquire);
-            mem::swap(
-                &mut lines,
-                &mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner),
-            );
+            self.take(&mut lines);
             if !lines.is_empty() {
-                // Nobody could be told that the log itself cannot be written.
-                let _ = sink.write_all(&lines).and_then(|()| sink.flush());
+                if sink.write_all(&lines).and_then(|()| sink.flush()).is_err() {
+                    // Nobody could be told by another line that lines cannot be written.
+                    let n_lines = lines.iter().filter(|byte| **byte == b'\n').count();
+                    self.n_lost.fetch_add(n_lines as u64, Ordering::Relaxed);
+                }
+                self.is_writing.store(false, Ordering::Release);
                 lines.clear();
                 lines.shrink_to(MAX_KEPT_BYTES);
             } else if is_ending {
@@ -145,8 +178,12 @@ impl<'a> MakeWriter<'a> for LineWriter {
 impl Drop for WriterThread {
     fn drop(&mut self) {
         self.lines.is_ending.store(true, Ordering::Release);
-        self.lines.thread.unpark();
-        if let Some(handle) = self.handle.take() {
+        self.lines.wait();
+        // It is left behind where its sink stands still: the process must end all the same.
+        if self.lines.is_idle()
+            && let Some(handle) = self.handle.take()
+        {
+            self.lines.thread.unpark();
             // It panicked, and the panic was told already.
             let _ = handle.join();
         }
@@ -209,5 +246,41 @@ mod tests {
         drop(goes_on);
         drop(thread);
         assert_eq!(seen.iter().collect::<Vec<_>>(), [b"later\n"]);
+    }
+
+    #[test]
+    fn a_sink_that_never_goes_on_does_not_hold_up_the_end() {
+        let (mut lines, thread, seen, goes_on) = slow(1_000);
+        lines.write_all(b"first\n").unwrap();
+        assert_eq!(seen.recv().unwrap(), b"first\n");
+        drop(thread);
+        drop(goes_on);
+    }
+
+    #[test]
+    fn waiting_ends_with_the_last_line_written() {
+        let (mut lines, _thread, seen, goes_on) = slow(1_000);
+        drop(goes_on);
+        lines.write_all(b"last\n").unwrap();
+        lines.wait();
+        assert_eq!(seen.try_recv().unwrap(), b"last\n");
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (mut lines, thread) = LineWriter::start(Full).unwrap();
+        lines.write_all(b"one\n").unwrap();
+        lines.write_all(b"two\n").unwrap();
+        drop(thread);
+        assert_eq!(lines.n_lost(), 2);
     }
 }

@@ -8,8 +8,10 @@ use crate::forest::trees::{Node, Trees};
 const READY_BYTES: usize = 1024 * 1024;
 /// The fewest updates that a place is away from a ready-made row, before there is another one.
 const MIN_UPDATES: usize = 4;
-/// The most: rows and updates are counted in 16 bits.
-const MAX_UPDATES: usize = 32_768;
+/// The most: with more of them a walk is faster.
+const MAX_UPDATES: usize = 256;
+/// Places that all blocks may have together beside two for each node.
+const SPARE_PLACES: usize = 4_096;
 
 /// A split, as the words see it.
 struct Split<W> {
@@ -32,9 +34,14 @@ impl<W: Word> Bits<W> {
             first_place.push(n_places);
             n_places += u32::try_from(scale.n_places()).ok()?;
         }
-        let by_column = ByColumn::new(scales, trees.n_columns);
         let all: Vec<_> = trees.iter().collect();
-        let ready_bytes = READY_BYTES / all.len().div_ceil(BLOCK_TREES);
+        let n_blocks = all.len().div_ceil(BLOCK_TREES);
+        // Each block has every place: their number grows with the square of the trees'.
+        if n_places as usize * n_blocks > 2 * trees.nodes.len() + SPARE_PLACES {
+            return None;
+        }
+        let by_column = ByColumn::new(scales, trees.n_columns);
+        let ready_bytes = READY_BYTES / n_blocks;
         let maker = Maker { trees, scales, by_column, ready_bytes };
         let blocks =
             all.chunks(BLOCK_TREES).map(|trees| maker.block(trees)).collect::<Option<_>>()?;

@@ -179,3 +179,25 @@ fn a_record_without_an_end_is_refused_and_not_held() {
     let message = "the body is not CSV: the row that begins in line 3 is longer than 1000 bytes; is a quote left open?";
     assert_eq!(error.to_string(), message);
 }
+
+#[test]
+fn blank_lines_without_an_end_are_refused_and_not_held() {
+    for start in ["", "a,b\n1,x\n"] {
+        let mut stream = CsvStream::new(CsvLimits { chunk_bytes: 10, max_record_bytes: 1_000 });
+        stream.push(start.as_bytes());
+        let mut has_header = false;
+        let error = loop {
+            stream.push(&[b'\n'; 100]);
+            assert!(stream.n_held_bytes() < 10_000, "it goes on for ever");
+            if !has_header {
+                match stream.header(&signature(), IGNORING) {
+                    Ok(header) => has_header = header.is_some(),
+                    Err(error) => break error,
+                }
+            } else if let Err(error) = stream.next_chunk() {
+                break error;
+            }
+        };
+        assert!(error.to_string().contains("is longer than 1000 bytes"), "{error}");
+    }
+}
