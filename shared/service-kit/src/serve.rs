@@ -393,6 +393,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_that_is_being_read_is_not_cut_by_the_end() {
+        const LEN: usize = 16 * 1024 * 1024;
+        for n_threads in [0, 2] {
+            let routes = Router::new().route("/echo", get(async || vec![b'x'; LEN]));
+            let exporter = Exporter::new();
+            let mut server = TestServer::spawn_on(n_threads, routes, &exporter, limits()).await;
+            let address = server.url.trim_start_matches("http://");
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            let mut answer = vec![client.read_u8().await.unwrap()];
+            server.stop();
+            // Longer than a head that is half sent would be waited for.
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            client.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.len() > LEN, "{} bytes on {n_threads} threads", answer.len());
+            server.stopped().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn threads_of_its_own_answer_and_end() {
+        let name = async || std::thread::current().name().unwrap_or_default().to_owned();
+        let routes = Router::new().route("/echo", get(name));
+        let mut server = TestServer::spawn_on(2, routes, &Exporter::new(), limits()).await;
+        assert_eq!(server.get("/echo").await.text().await.unwrap(), "worker");
+        server.stop();
+        server.stopped().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn tells_clients_to_connect_anew_while_it_drains() {
         let limits = ServeLimits { drain_delay: Duration::from_secs(3_600), ..limits() };
         let routes = held(&Arc::default(), &Arc::default());

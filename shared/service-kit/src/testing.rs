@@ -45,6 +45,16 @@ impl TestServer {
         exporter: &Exporter,
         limits: ServeLimits,
     ) -> Self {
+        // On the test's own thread, where its log is captured.
+        Self::spawn_on(0, routes, exporter, limits).await
+    }
+
+    pub(crate) async fn spawn_on(
+        n_threads: usize,
+        routes: Router,
+        exporter: &Exporter,
+        limits: ServeLimits,
+    ) -> Self {
         let readiness = Readiness::new();
         let edge =
             Edge::new(HttpSeries::new(exporter, ROUTES), Rejections::new(exporter, ["test_code"]));
@@ -54,7 +64,7 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server =
-            Server { listener, routes: router, readiness: readiness.clone(), limits, n_threads: 0 };
+            Server { listener, routes: router, readiness: readiness.clone(), limits, n_threads };
         let (stop, stopped) = oneshot::channel::<()>();
         let series = ConnectionSeries::new(exporter);
         let task = tokio::spawn(server.run_counted_until(series, async move {
