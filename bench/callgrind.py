@@ -32,7 +32,7 @@ def main():
     fit(REGISTRY, "diamonds", DIAMONDS, *FOREST)
     fit(REGISTRY, "coded", data.CODED, *FOREST)
     bodies = data.bodies()
-    print(f"instructions a request, from {n:,} requests on one connection; one worker thread; access log on\n")
+    print(f"instructions a request, from {n:,} requests on one connection; access log on\n")
     print("| Server | 1 row | 64 rows |\n| --- | --- | --- |")
     cases = [
         ("axum floor", [TARGET / "floor", f"127.0.0.1:{PORT}"], "/health", "arrays"),
@@ -73,7 +73,7 @@ def instructions(command, ready, request, n):
     """What a server executes for n requests and to end."""
     counts = OUT / "callgrind.out"
     tool = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={counts}", *command]
-    # One worker: threads that look for each other's work would count by chance.
+    # One worker for the floor: threads that look for each other's work would count by chance. Ours stays on a thread.
     environment = {"CANOPY_API_KEYS": "bench:bench", "TOKIO_WORKER_THREADS": "1"}
     url = f"http://127.0.0.1:{PORT}"
     with Server(tool, url, ready, environment, "callgrind.log", patience=120, quiet=True, pause=0.1) as server:

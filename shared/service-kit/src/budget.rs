@@ -78,7 +78,7 @@ impl BodyBudget {
     /// `body_read_failed` when the body breaks off.
     pub async fn read(&self, body: Body, limit_bytes: usize) -> Result<Held<Bytes>, Problem> {
         let limit_bytes = limit_bytes.min(self.0.max_bytes);
-        let mut share = self.empty_share();
+        let mut share = self.share();
         let size = body.size_hint();
         if let Some(n_bytes) = size.exact().and_then(|n| usize::try_from(n).ok())
             && n_bytes <= STEP_BYTES.min(limit_bytes)
@@ -118,10 +118,6 @@ impl BodyBudget {
     /// assert_eq!(budget.held_bytes(), 3);
     /// ```
     pub fn share(&self) -> Share {
-        self.empty_share()
-    }
-
-    fn empty_share(&self) -> Share {
         Share { account: Arc::clone(&self.0), n_bytes: 0 }
     }
 }

@@ -149,6 +149,12 @@ proptest! {
     }
 
     #[test]
+    fn usual_numbers_are_plain(number in "-?(0|[1-9][0-9]{0,18})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?") {
+        let body = format!(r#"{{"instances":[[{number},"Fair",1,true]]}}"#);
+        prop_assert!(is_plain(&body, ReadOptions::default()), "{}", body);
+    }
+
+    #[test]
     fn numbers_are_read_to_their_nearest_float(number in number()) {
         is_plain(&format!(r#"{{"instances":[[{number},"Fair",1,true]]}}"#), ReadOptions::default());
     }
