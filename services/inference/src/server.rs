@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use service_kit::auth::{Authenticator, WATCH_INTERVAL};
 use service_kit::connection_series::ConnectionSeries;
-use service_kit::metrics::UPKEEP_INTERVAL;
 use service_kit::serve::{self, ServeLimits};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -63,8 +62,7 @@ impl Server {
         for served in app.models.iter() {
             tokio::spawn(RegistryWatcher::new(&app, served).run(poll_interval, stop.clone()));
         }
-        tokio::spawn(Arc::clone(&authenticator).watch(WATCH_INTERVAL, stop.clone()));
-        tokio::spawn(stop.run_until_cancelled_owned(app.exporter.upkeep(UPKEEP_INTERVAL)));
+        tokio::spawn(Arc::clone(&authenticator).watch(WATCH_INTERVAL, stop));
         let server = serve::Server {
             listener,
             routes: app::routes(&app, authenticator),

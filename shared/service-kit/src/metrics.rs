@@ -3,28 +3,25 @@
 //! Each noun keeps its own handles, made once through [`Exporter::register`]; the series of the
 //! HTTP layer are in [`crate::http_series`], a service's own in its `metrics.rs`.
 
+mod buckets;
+mod recorder;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use metrics::Gauge;
-use metrics_exporter_prometheus::{
-    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
-};
 use metrics_process::Collector;
+use recorder::Series;
 
 use crate::telemetry;
 
-/// Upper bounds, in seconds, of the histograms whose name ends in `_seconds`.
+/// Upper bounds, in seconds, of every histogram that has no bounds of its own.
 pub const SECONDS_BUCKETS: [f64; 17] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0,
 ];
-
-/// How often [`Exporter::upkeep`] should run: at 80,000 requests a second more than 1 MB gathers meanwhile.
-pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Owns a recorder that is not installed globally, so that several servers live in one process.
 ///
@@ -46,8 +43,7 @@ pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Exporter(Arc<Inner>);
 
 struct Inner {
-    recorder: PrometheusRecorder,
-    handle: PrometheusHandle,
+    series: Series,
     process: Collector,
     sampled: Mutex<Vec<Sampled>>,
 }
@@ -59,33 +55,17 @@ struct Sampled {
 }
 
 impl Exporter {
-    /// Makes an exporter whose `*_seconds` histograms start at 50 µs.
+    /// Makes an exporter whose histograms are in seconds and start at 50 µs.
     #[must_use]
     pub fn new() -> Self {
         Self::with_buckets(&[])
     }
 
-    /// The same, with upper bounds for histograms that are not in seconds: full names and their buckets.
-    ///
-    /// # Panics
-    ///
-    /// If a list of buckets is empty.
+    /// The same, with upper bounds for histograms that are not in seconds: full names and their bounds, ascending.
     #[must_use]
     pub fn with_buckets(histograms: &[(&str, &[f64])]) -> Self {
-        let seconds = (Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS[..]);
-        let others =
-            histograms.iter().map(|&(name, buckets)| (Matcher::Full(name.to_owned()), buckets));
-        let builder = others.chain([seconds]).fold(
-            PrometheusBuilder::new(),
-            |builder, (matcher, buckets)| {
-                let builder = builder.set_buckets_for_metric(matcher, buckets);
-                builder.expect("the list of buckets is not empty")
-            },
-        );
-        let recorder = builder.build_recorder();
         let exporter = Self(Arc::new(Inner {
-            handle: recorder.handle(),
-            recorder,
+            series: Series::new(&SECONDS_BUCKETS, histograms),
             process: Collector::new("canopy_"),
             sampled: Mutex::default(),
         }));
@@ -103,7 +83,7 @@ impl Exporter {
     ///
     /// The handles it returns are kept by the caller: recording through them looks nothing up.
     pub fn register<T>(&self, register: impl FnOnce() -> T) -> T {
-        metrics::with_local_recorder(&self.0.recorder, register)
+        metrics::with_local_recorder(&self.0.series, register)
     }
 
     /// Sets a gauge each time the text is written: what changes with every request costs none of them anything.
@@ -123,19 +103,7 @@ impl Exporter {
             metrics::counter!("canopy_log_lines_lost_total").absolute(telemetry::lost_lines());
         });
         self.sampled().iter().for_each(|sampled| sampled.gauge.set((sampled.value)()));
-        self.0.handle.run_upkeep();
-        self.0.handle.render()
-    }
-
-    /// Drains the histograms every `interval`, for ever, so that they do not grow between scrapes.
-    pub fn upkeep(&self, interval: Duration) -> impl Future<Output = ()> + Send + 'static {
-        let handle = self.0.handle.clone();
-        async move {
-            loop {
-                tokio::time::sleep(interval).await;
-                handle.run_upkeep();
-            }
-        }
+        self.0.series.text()
     }
 }
 
@@ -202,19 +170,5 @@ mod tests {
         assert!(text.contains("# HELP canopy_process_resident_memory_bytes"), "{text}");
         assert!(text.contains("\ncanopy_process_resident_memory_bytes "), "{text}");
         assert!(text.contains("\ncanopy_log_lines_lost_total "), "{text}");
-    }
-
-    #[tokio::test]
-    async fn upkeep_keeps_what_was_recorded() {
-        let exporter = Exporter::new();
-        let seconds = exporter.register(|| histogram!("canopy_fit_seconds"));
-        let upkeep = tokio::spawn(exporter.upkeep(Duration::from_millis(1)));
-        for _ in 0..10 {
-            seconds.record(1.0);
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        assert!(!upkeep.is_finished());
-        upkeep.abort();
-        assert!(exporter.render().contains("canopy_fit_seconds_count 10"));
     }
 }
