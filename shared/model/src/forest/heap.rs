@@ -5,7 +5,7 @@
 //! As in [`super::walk`], several walks are under way together.
 
 use super::questions::{Answers, NEVER, Questions};
-use super::scale::Scale;
+use super::scale::Scales;
 use super::trees::{Node, Trees};
 
 /// Levels of splits that every tree has at most, and at least one.
@@ -32,26 +32,31 @@ pub(super) struct Heap {
 
 impl Heap {
     /// None where trees are too deep or too sparse, or ask more than there are answers.
-    pub(super) fn new(trees: &Trees, scales: &[Scale]) -> Option<Self> {
+    pub(super) fn new(trees: &Trees, scales: &Scales) -> Option<Self> {
         let depth = u32::try_from(trees.max_depth())
             .ok()
             .filter(|depth| (1..=MAX_DEPTH).contains(depth))?;
         if trees.n_trees() << (depth + 1) > MAX_PADDING * trees.nodes.len() {
             return None;
         }
-        let (questions, tests) = Questions::of_trees(trees, scales)?;
+        let questions = Questions::of_trees(trees, scales)?;
         let n_words = trees.n_trees() << depth;
         let (room, leaves) = (Vec::with_capacity(n_words), Vec::with_capacity(n_words));
         let mut heap = Self { questions, depth, tests: room, leaves };
         let mut nodes = vec![0; 2 << depth];
         for (start, tree) in trees.iter() {
-            heap.add_tree(tree, &tests[start..], &mut nodes);
+            heap.add_tree(tree, |at, of| of.test(trees, scales, start + at), &mut nodes);
         }
         Some(heap)
     }
 
-    /// `nodes` is room for the node of the tree at each place of the array.
-    fn add_tree(&mut self, tree: &[Node], tests: &[u32], nodes: &mut [u32]) {
+    /// `test` gives that of a split of the tree; `nodes` is room for the node at each place of the array.
+    fn add_tree(
+        &mut self,
+        tree: &[Node],
+        test: impl Fn(usize, &Questions) -> u32,
+        nodes: &mut [u32],
+    ) {
         let n_leaves = nodes.len() / 2;
         nodes[1] = 0;
         self.tests.push(NEVER);
@@ -60,7 +65,7 @@ impl Heap {
             let node = &tree[node_idx as usize];
             let (test, left, right) = match node.is_leaf() {
                 true => (NEVER, node_idx, node_idx),
-                false => (tests[node_idx as usize], node.left, node.left + 1),
+                false => (test(node_idx as usize, &self.questions), node.left, node.left + 1),
             };
             self.tests.push(test);
             (nodes[2 * place], nodes[2 * place + 1]) = (left, right);

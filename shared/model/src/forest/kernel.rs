@@ -2,7 +2,7 @@
 
 use super::bits::Bits;
 use super::heap::Heap;
-use super::scale::Scale;
+use super::scale::Scales;
 use super::simd::{self, Level};
 use super::trees::Trees;
 use super::walk::Walk;
@@ -62,9 +62,9 @@ pub(super) enum Kernel {
 
 impl Kernel {
     pub(super) fn of(trees: &Trees) -> Self {
-        let Some(scales) = Scale::of_trees(trees) else { return Self::Simple };
+        let Some(scales) = Scales::of_trees(trees) else { return Self::Simple };
         let n_steps: usize = trees.depths.iter().map(|&depth| depth as usize).sum();
-        if n_steps * STEP_COST <= scales.len() * SCALE_COST + trees.n_trees() * TREE_COST {
+        if n_steps * STEP_COST <= scales.all.len() * SCALE_COST + trees.n_trees() * TREE_COST {
             return Self::Simple;
         }
         let make = |layout| Self::new(layout, trees, &scales, Level::best());
@@ -75,7 +75,7 @@ impl Kernel {
     pub(super) fn new(
         layout: Layout,
         trees: &Trees,
-        scales: &[Scale],
+        scales: &Scales,
         level: Level,
     ) -> Option<Self> {
         match layout {

@@ -3,7 +3,7 @@
 //! An answer and a test are words with the answer's number below and a place or a threshold's number on top: one
 //! comparison of whole words looks at the latter only.
 
-use super::scale::{ByColumn, Marks, Scale};
+use super::scale::{Marks, Scale, Scales};
 use super::sets::CategorySets;
 use super::trees::Trees;
 
@@ -73,27 +73,16 @@ pub(super) fn number_of(never: u32) -> u32 {
 }
 
 impl Questions {
-    /// The questions, and the test of each node: 0 in leaves.
-    ///
     /// None where there are more questions than answers, or more thresholds than a test can name.
-    pub(super) fn of_trees(trees: &Trees, scales: &[Scale]) -> Option<(Self, Vec<u32>)> {
-        let by_column = ByColumn::new(scales, trees.n_columns);
-        let by_scale = by_scale(trees, scales, &by_column)?;
-        // Scale by scale, as a search takes other steps in each: in the order of the nodes it would be mispredicted.
-        let mut splits: Vec<Vec<u32>> = vec![Vec::new(); scales.len()];
-        for (node_idx, _) in trees.nodes.iter().enumerate().filter(|(_, node)| !node.is_leaf()) {
-            splits[by_column.scale_of(trees, node_idx)].push(node_idx as u32);
-        }
-        let mut tests = vec![0; trees.nodes.len()];
-        for (of_scale, splits) in by_scale.iter().zip(splits) {
-            for node_idx in splits {
-                let node_idx = node_idx as usize;
-                let answer = of_scale.answer_to(Asked::of(trees, node_idx));
-                let threshold = of_scale.scale.threshold_idx(trees.nodes[node_idx].value) as u32;
-                tests[node_idx] = threshold << ANSWER_BITS | answer;
-            }
-        }
-        Some((Self { n_columns: trees.n_columns, by_scale }, tests))
+    pub(super) fn of_trees(trees: &Trees, scales: &Scales) -> Option<Self> {
+        Some(Self { n_columns: trees.n_columns, by_scale: by_scale(trees, scales)? })
+    }
+
+    /// The test of a split.
+    pub(super) fn test(&self, trees: &Trees, scales: &Scales, node_idx: usize) -> u32 {
+        let of_scale = &self.by_scale[scales.scale_of(trees, node_idx)];
+        let answer = of_scale.answer_to(Asked::of(trees, node_idx));
+        (scales.threshold_idx(trees, node_idx) as u32) << ANSWER_BITS | answer
     }
 
     pub(super) fn n_columns(&self) -> usize {
@@ -164,11 +153,11 @@ impl Asked {
     }
 }
 
-fn by_scale(trees: &Trees, scales: &[Scale], by_column: &ByColumn) -> Option<Vec<OfScale>> {
-    let mut asked = vec![Vec::new(); scales.len()];
+fn by_scale(trees: &Trees, scales: &Scales) -> Option<Vec<OfScale>> {
+    let mut asked = vec![Vec::new(); scales.all.len()];
     for (node_idx, _) in trees.nodes.iter().enumerate().filter(|(_, node)| !node.is_leaf()) {
         let question = Asked::of(trees, node_idx);
-        let asked: &mut Vec<_> = &mut asked[by_column.scale_of(trees, node_idx)];
+        let asked: &mut Vec<_> = &mut asked[scales.scale_of(trees, node_idx)];
         if !asked.contains(&question) {
             if asked.len() == N_ANSWERS {
                 return None;
@@ -178,7 +167,7 @@ fn by_scale(trees: &Trees, scales: &[Scale], by_column: &ByColumn) -> Option<Vec
     }
     let mut by_scale = Vec::new();
     let mut first_answer = 0;
-    for (scale, asked) in scales.iter().zip(asked) {
+    for (scale, asked) in scales.all.iter().zip(asked) {
         let n_asked = asked.len();
         let is_table = matches!(scale.marks, Marks::Codes(_));
         if scale.n_places() > MAX_NUMBER as usize

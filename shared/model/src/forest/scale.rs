@@ -3,9 +3,10 @@
 //! A value's place among the sorted thresholds of all splits decides each of them at once, and exactly:
 //! after this, kernels compare whole numbers only.
 
+use std::collections::HashMap;
 use std::hint::select_unpredictable;
 
-use super::sets::code;
+use super::sets::{CategorySets, code};
 use super::trees::Trees;
 
 /// Codes of all scales together: each column may name all sets, which a small file can make very many.
@@ -31,49 +32,6 @@ pub(super) enum Marks {
 }
 
 impl Scale {
-    /// One for each column that some split compares, then one for each column of which some split asks a set.
-    ///
-    /// None where sets name so many codes that they would take more memory than the trees.
-    pub(super) fn of_trees(trees: &Trees) -> Option<Vec<Self>> {
-        let mut thresholds = vec![Vec::new(); trees.n_columns];
-        let mut codes = vec![Vec::new(); if trees.sets.is_some() { trees.n_columns } else { 0 }];
-        let mut seen = vec![false; trees.sets.as_ref().map_or(0, |sets| sets.starts.len())];
-        for (node_idx, node) in trees.nodes.iter().enumerate().filter(|(_, node)| !node.is_leaf()) {
-            let column = node.feature as usize;
-            match (&trees.sets, trees.set_of(node_idx)) {
-                (Some(sets), Some(set)) => codes[column].push((set, sets)),
-                _ => thresholds[column].push(key(node.value)),
-            }
-        }
-        let (mut scales, mut n_codes) = (Vec::new(), 0);
-        for (column, mut keys) in thresholds.into_iter().enumerate() {
-            if !keys.is_empty() {
-                keys.sort_unstable();
-                keys.dedup();
-                scales.push(Self { column, marks: Marks::Thresholds(keys) });
-            }
-        }
-        for (column, asked) in codes.into_iter().enumerate().filter(|(_, asked)| !asked.is_empty())
-        {
-            let mut codes = Vec::new();
-            seen.fill(false);
-            for (set, sets) in asked {
-                // Many splits may ask for one set.
-                if !std::mem::replace(&mut seen[set as usize], true) {
-                    codes.extend_from_slice(sets.codes_of(set));
-                    n_codes += sets.codes_of(set).len();
-                    if n_codes > MOST_CODES {
-                        return None;
-                    }
-                }
-            }
-            codes.sort_unstable();
-            codes.dedup();
-            scales.push(Self { column, marks: Marks::Codes(codes) });
-        }
-        Some(scales)
-    }
-
     /// The places before the one of a missing value.
     pub(super) fn missing(&self) -> usize {
         match &self.marks {
@@ -97,41 +55,127 @@ impl Scale {
         // Missing values come as they like: a jump would be mispredicted.
         select_unpredictable(value.is_nan(), self.missing(), place)
     }
-
-    /// Which of the thresholds this one is.
-    pub(super) fn threshold_idx(&self, threshold: f64) -> usize {
-        match &self.marks {
-            Marks::Thresholds(keys) => n_below(keys, key(threshold)),
-            Marks::Codes(_) => 0,
-        }
-    }
 }
 
-/// Which scale answers a split on a column.
+/// The scales of a forest: one for each column that some split compares, then one for each column of which some
+/// split asks a set; and where each split stands in its own.
 #[derive(Debug)]
-pub(super) struct ByColumn {
-    thresholds: Vec<usize>,
-    codes: Vec<usize>,
+pub(super) struct Scales {
+    pub(super) all: Vec<Scale>,
+    /// Of each column.
+    of_thresholds: Vec<usize>,
+    of_codes: Vec<usize>,
+    /// Of each node its threshold's number among those of its column, as they were met.
+    numbers: Vec<u32>,
+    /// Of each column and such number, which of the ascending thresholds it is.
+    ranks: Vec<Vec<u32>>,
 }
 
-impl ByColumn {
-    pub(super) fn new(scales: &[Scale], n_columns: usize) -> Self {
-        let mut by_column = Self { thresholds: vec![0; n_columns], codes: vec![0; n_columns] };
-        for (scale_idx, scale) in scales.iter().enumerate() {
-            match scale.marks {
-                Marks::Thresholds(_) => by_column.thresholds[scale.column] = scale_idx,
-                Marks::Codes(_) => by_column.codes[scale.column] = scale_idx,
+impl Scales {
+    /// None where sets name so many codes that they would take more memory than the trees.
+    pub(super) fn of_trees(trees: &Trees) -> Option<Self> {
+        let mut numbers = vec![0; trees.nodes.len()];
+        let mut thresholds: Vec<_> = (0..trees.n_columns).map(|_| Distinct::default()).collect();
+        let mut asked = vec![Vec::new(); if trees.sets.is_some() { trees.n_columns } else { 0 }];
+        for (node_idx, node) in trees.nodes.iter().enumerate().filter(|(_, node)| !node.is_leaf()) {
+            let column = node.feature as usize;
+            match trees.set_of(node_idx) {
+                Some(set) => asked[column].push(set),
+                None => numbers[node_idx] = thresholds[column].number_of(key(node.value)),
             }
         }
-        by_column
+        let mut scales = Self {
+            all: Vec::new(),
+            of_thresholds: vec![0; trees.n_columns],
+            of_codes: vec![0; trees.n_columns],
+            numbers,
+            ranks: Vec::new(),
+        };
+        for (column, distinct) in thresholds.into_iter().enumerate() {
+            let (keys, ranks) = distinct.sorted();
+            scales.ranks.push(ranks);
+            if !keys.is_empty() {
+                scales.of_thresholds[column] = scales.all.len();
+                scales.all.push(Scale { column, marks: Marks::Thresholds(keys) });
+            }
+        }
+        if let Some(sets) = &trees.sets {
+            scales.add_sets(sets, asked)?;
+        }
+        Some(scales)
     }
 
+    /// `asked` has the sets that splits ask of each column.
+    fn add_sets(&mut self, sets: &CategorySets, asked: Vec<Vec<u32>>) -> Option<()> {
+        let mut seen = vec![false; sets.starts.len()];
+        let mut n_codes = 0;
+        for (column, asked) in asked.into_iter().enumerate().filter(|(_, asked)| !asked.is_empty())
+        {
+            let mut codes = Vec::new();
+            seen.fill(false);
+            for set in asked {
+                // Many splits may ask for one set.
+                if !std::mem::replace(&mut seen[set as usize], true) {
+                    codes.extend_from_slice(sets.codes_of(set));
+                    n_codes += sets.codes_of(set).len();
+                    if n_codes > MOST_CODES {
+                        return None;
+                    }
+                }
+            }
+            codes.sort_unstable();
+            codes.dedup();
+            self.of_codes[column] = self.all.len();
+            self.all.push(Scale { column, marks: Marks::Codes(codes) });
+        }
+        Some(())
+    }
+
+    /// Which scale answers a split.
     pub(super) fn scale_of(&self, trees: &Trees, node_idx: usize) -> usize {
         let column = trees.nodes[node_idx].feature as usize;
         match trees.set_of(node_idx) {
-            None => self.thresholds[column],
-            Some(_) => self.codes[column],
+            None => self.of_thresholds[column],
+            Some(_) => self.of_codes[column],
         }
+    }
+
+    /// Which of its scale's thresholds is that of a split; 0 where it asks for a set.
+    pub(super) fn threshold_idx(&self, trees: &Trees, node_idx: usize) -> usize {
+        match trees.set_of(node_idx) {
+            None => {
+                let ranks = &self.ranks[trees.nodes[node_idx].feature as usize];
+                ranks[self.numbers[node_idx] as usize] as usize
+            }
+            Some(_) => 0,
+        }
+    }
+}
+
+/// Keys that differ, numbered as they are met: splits of many trees share a few, and only those need to be sorted.
+#[derive(Debug, Default)]
+struct Distinct {
+    numbers: HashMap<i64, u32>,
+    keys: Vec<i64>,
+}
+
+impl Distinct {
+    fn number_of(&mut self, key: i64) -> u32 {
+        *self.numbers.entry(key).or_insert_with(|| {
+            self.keys.push(key);
+            self.keys.len() as u32 - 1
+        })
+    }
+
+    /// The keys, ascending, and the place of each number among them.
+    fn sorted(self) -> (Vec<i64>, Vec<u32>) {
+        let mut order: Vec<(i64, u32)> = self.keys.into_iter().zip(0..).collect();
+        order.sort_unstable();
+        let mut ranks = vec![0; order.len()];
+        for (rank, &(_, number)) in (0..).zip(&order) {
+            ranks[number as usize] = rank;
+        }
+        (order.into_iter().map(|(key, _)| key).collect(), ranks)
     }
 }
 

@@ -5,7 +5,7 @@ mod random;
 use proptest::prelude::*;
 
 use super::kernel::Kernel;
-use super::scale::Scale;
+use super::scale::Scales;
 use super::simd::Level;
 use super::*;
 use random::Shape;
@@ -24,7 +24,7 @@ fn assert_as_reference(forest: &Forest, columns: &[f64]) -> Vec<Layout> {
     let mut found = vec![f64::NAN; expected.len()];
     forest.predict(columns, &mut found);
     assert_eq!(bits(&found), bits(&expected), "{:?}, as chosen", forest.layout());
-    let Some(scales) = Scale::of_trees(&forest.trees) else { return Vec::new() };
+    let Some(scales) = Scales::of_trees(&forest.trees) else { return Vec::new() };
     let mut layouts = Vec::new();
     for layout in LAYOUTS {
         for level in Level::available() {

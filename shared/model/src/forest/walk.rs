@@ -5,7 +5,7 @@
 //! lengths take the same steps and no step needs a jump.
 
 use super::questions::{Answers, Questions, never, number_of};
-use super::scale::Scale;
+use super::scale::Scales;
 use super::trees::{Node, Trees};
 
 /// Walks under way together.
@@ -42,19 +42,24 @@ pub(super) struct Walk {
 
 impl Walk {
     /// None where there are more questions than answers, or more thresholds or leaves than a node can name.
-    pub(super) fn new(trees: &Trees, scales: &[Scale]) -> Option<Self> {
-        let (questions, tests) = Questions::of_trees(trees, scales)?;
+    pub(super) fn new(trees: &Trees, scales: &Scales) -> Option<Self> {
+        let questions = Questions::of_trees(trees, scales)?;
         let steps = Vec::with_capacity(trees.nodes.len());
         let mut walk = Self { questions, steps, trees: Vec::new(), leaves: Vec::new() };
         for ((start, tree), &depth) in trees.iter().zip(&trees.depths) {
             let first_leaf = u32::try_from(walk.leaves.len()).ok()?;
-            walk.add_steps(&tests, (start, tree))?;
+            walk.add_steps(trees, scales, (start, tree))?;
             walk.trees.push(Tree { root: start as u32, depth, first_leaf });
         }
         Some(walk)
     }
 
-    fn add_steps(&mut self, tests: &[u32], (start, tree): (usize, &[Node])) -> Option<()> {
+    fn add_steps(
+        &mut self,
+        trees: &Trees,
+        scales: &Scales,
+        (start, tree): (usize, &[Node]),
+    ) -> Option<()> {
         let root = start as u32;
         let mut leaf = 0;
         for (node_idx, node) in (start..).zip(tree) {
@@ -64,7 +69,7 @@ impl Walk {
                 leaf += 1;
                 Step { test, left: node_idx as u32 }
             } else {
-                Step { test: tests[node_idx], left: root + node.left }
+                Step { test: self.questions.test(trees, scales, node_idx), left: root + node.left }
             });
         }
         Some(())

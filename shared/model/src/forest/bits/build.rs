@@ -1,7 +1,7 @@
 //! Makes the words of the bit-vector kernel out of a forest.
 
 use super::{BLOCK_TREES, Bits, Block, MAX_SCALES, Place, Update, Word};
-use crate::forest::scale::{ByColumn, Marks, Scale};
+use crate::forest::scale::{Marks, Scale, Scales};
 use crate::forest::trees::{Node, Trees};
 
 /// What the ready-made rows of all blocks may take: half of a second-level cache.
@@ -24,13 +24,13 @@ struct Split<W> {
 
 impl<W: Word> Bits<W> {
     /// None where a tree has more leaves than a word has bits, or the words would take too much memory.
-    pub(in crate::forest) fn new(trees: &Trees, scales: &[Scale]) -> Option<Self> {
-        if scales.len() > MAX_SCALES {
+    pub(in crate::forest) fn new(trees: &Trees, scales: &Scales) -> Option<Self> {
+        if scales.all.len() > MAX_SCALES {
             return None;
         }
         let mut first_place = Vec::new();
         let mut n_places = 0;
-        for scale in scales {
+        for scale in &scales.all {
             first_place.push(n_places);
             n_places += u32::try_from(scale.n_places()).ok()?;
         }
@@ -40,19 +40,17 @@ impl<W: Word> Bits<W> {
         if n_places as usize * n_blocks > 2 * trees.nodes.len() + SPARE_PLACES {
             return None;
         }
-        let by_column = ByColumn::new(scales, trees.n_columns);
         let ready_bytes = READY_BYTES / n_blocks;
-        let maker = Maker { trees, scales, by_column, ready_bytes };
+        let maker = Maker { trees, scales, ready_bytes };
         let blocks =
             all.chunks(BLOCK_TREES).map(|trees| maker.block(trees)).collect::<Option<_>>()?;
-        Some(Self { n_columns: trees.n_columns, scales: scales.to_vec(), first_place, blocks })
+        Some(Self { n_columns: trees.n_columns, scales: scales.all.clone(), first_place, blocks })
     }
 }
 
 struct Maker<'a> {
     trees: &'a Trees,
-    scales: &'a [Scale],
-    by_column: ByColumn,
+    scales: &'a Scales,
     ready_bytes: usize,
 }
 
@@ -68,11 +66,11 @@ impl Maker<'_> {
         let most_rows = self.ready_bytes / (stride * size_of::<W>());
         let updates_apart = self.updates_apart(splits.len(), most_rows)?;
         let mut block = Block::of_leaves(leaves, stride, updates_apart);
-        let mut by_scale: Vec<Vec<Split<W>>> = self.scales.iter().map(|_| Vec::new()).collect();
+        let mut by_scale: Vec<Vec<Split<W>>> = self.scales.all.iter().map(|_| Vec::new()).collect();
         for split in splits {
             by_scale[split.scale].push(split);
         }
-        for (scale, splits) in self.scales.iter().zip(by_scale) {
+        for (scale, splits) in self.scales.all.iter().zip(by_scale) {
             match &scale.marks {
                 Marks::Thresholds(_) => self.thresholds(&mut block, scale, splits),
                 Marks::Codes(codes) => self.codes(&mut block, codes, &splits),
@@ -91,7 +89,7 @@ impl Maker<'_> {
             Marks::Thresholds(_) => 1,
             Marks::Codes(_) => scale.n_places(),
         };
-        let fixed = 1 + self.scales.iter().map(fixed).sum::<usize>();
+        let fixed = 1 + self.scales.all.iter().map(fixed).sum::<usize>();
         let most_rows = most_rows.min(usize::from(u16::MAX));
         let mut apart = MIN_UPDATES;
         while fixed + n_splits / apart > most_rows {
@@ -120,7 +118,7 @@ impl Maker<'_> {
             if !tree[at].is_leaf() {
                 let node_idx = start + at;
                 open.push((at, n_leaves, splits.len()));
-                let scale = self.by_column.scale_of(self.trees, node_idx);
+                let scale = self.scales.scale_of(self.trees, node_idx);
                 splits.push(Split { scale, node_idx, tree: tree_idx, mask: W::ALL });
                 at = tree[at].left as usize;
                 continue;
@@ -139,7 +137,7 @@ impl Maker<'_> {
 
     /// A threshold's splits say "right" at all places behind it.
     fn thresholds<W: Word>(&self, block: &mut Block<W>, scale: &Scale, splits: Vec<Split<W>>) {
-        let idx = |split: &Split<W>| scale.threshold_idx(self.trees.nodes[split.node_idx].value);
+        let idx = |split: &Split<W>| self.scales.threshold_idx(self.trees, split.node_idx);
         let mut splits: Vec<_> = splits.into_iter().map(|split| (idx(&split), split)).collect();
         splits.sort_by_key(|(idx, _)| *idx);
         let mut row = vec![W::ALL; block.stride];
