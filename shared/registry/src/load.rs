@@ -1,5 +1,7 @@
 //! Loading: read, check the seal and every digest, build the model, replay the golden rows.
 
+use std::thread;
+
 use bytes::Bytes;
 use futures::future::try_join_all;
 use model::Pipeline;
@@ -21,6 +23,24 @@ pub struct ModelVersion {
     pub manifest: Manifest,
     /// What answers.
     pub pipeline: Pipeline,
+}
+
+/// A file as it was found.
+struct Unverified<'a> {
+    name: &'a str,
+    record: &'a FileRecord,
+    bytes: Bytes,
+}
+
+impl Unverified<'_> {
+    fn verify(&self) -> Result<(), Refusal> {
+        let found = sha256_hex(&self.bytes);
+        if found == self.record.sha256 {
+            return Ok(());
+        }
+        let (file, expected) = (self.name.to_owned(), self.record.sha256.clone());
+        Err(Refusal::Digest { file, found, expected })
+    }
 }
 
 /// What keeps one file of a version from being read.
@@ -56,9 +76,15 @@ impl Registry {
         })?;
         let [golden, _report, weights] = &files[..] else { unreachable!("one for each of FILES") };
         let signature = &manifest.signature;
-        let pipeline = Pipeline::from_safetensors(weights, signature)
-            .map_err(|error| refused(error.into()))?;
-        golden::parity_check(golden, signature, &pipeline).map_err(refused)?;
+        // Any bytes give a model or an error: nothing is done with either before all digests are known to be right.
+        let (verified, pipeline) = thread::scope(|scope| {
+            let verified = scope.spawn(|| files.iter().try_for_each(Unverified::verify));
+            let pipeline = Pipeline::from_safetensors(&weights.bytes, signature);
+            (verified.join().expect("hashing does not panic"), pipeline)
+        });
+        verified.map_err(refused)?;
+        let pipeline = pipeline.map_err(|error| refused(error.into()))?;
+        golden::parity_check(&golden.bytes, signature, &pipeline).map_err(refused)?;
         Ok(ModelVersion { identity, manifest, pipeline })
     }
 
@@ -70,7 +96,8 @@ impl Registry {
     pub async fn holdout(&self, manifest: &Manifest) -> Result<Option<Bytes>, RegistryError> {
         let (model, version) = (&manifest.model, manifest.version);
         let Some(record) = manifest.files.get(HOLDOUT) else { return Ok(None) };
-        match self.file(model, version, HOLDOUT, Some(record)).await {
+        let file = self.file(model, version, HOLDOUT, Some(record)).await;
+        match file.and_then(|file| file.verify().map_err(Fault::Refused).map(|()| file.bytes)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(Fault::Store(error)) => Err(error),
             Err(Fault::Refused(refusal)) => {
@@ -166,13 +193,14 @@ impl Registry {
         Ok((sha256_hex(&bytes), manifest))
     }
 
-    async fn file(
+    /// Reads a file of the length that the manifest announces.
+    async fn file<'a>(
         &self,
         model: &ModelName,
         version: u64,
-        name: &str,
-        record: Option<&FileRecord>,
-    ) -> Result<Bytes, Fault> {
+        name: &'a str,
+        record: Option<&'a FileRecord>,
+    ) -> Result<Unverified<'a>, Fault> {
         let record = record
             .ok_or_else(|| Fault::Refused(Refusal::Manifest(format!("it does not name {name}"))))?;
         let path = file_path(model, version, name);
@@ -191,12 +219,7 @@ impl Registry {
         }
         let bytes = found.bytes().await;
         let bytes = bytes.map_err(|source| Fault::Store(self.failed("reading", &path, source)))?;
-        let found = sha256_hex(&bytes);
-        if found != record.sha256 {
-            let expected = record.sha256.clone();
-            return Err(Fault::Refused(Refusal::Digest { file, found, expected }));
-        }
-        Ok(bytes)
+        Ok(Unverified { name, record, bytes })
     }
 
     /// A file's length and content, empty where it takes more than is allowed; none where it is not there.
