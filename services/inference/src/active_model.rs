@@ -1,4 +1,6 @@
-//! A verified version, with everything that is made once when it is loaded.
+//! A verified version, with everything that is made once for it.
+
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use model::Pipeline;
@@ -24,10 +26,9 @@ pub(crate) struct ActiveModel {
     pub(crate) series: ModelSeries,
     /// The body of `GET /model`.
     pub(crate) description: Bytes,
-    /// The body of `GET /openapi.json`, for the default model.
-    pub(crate) openapi: Bytes,
-    /// The body of `GET /models/{model}/openapi.json`.
-    pub(crate) openapi_named: Bytes,
+    /// Made when somebody asks first.
+    openapi: OnceLock<Bytes>,
+    openapi_named: OnceLock<Bytes>,
 }
 
 /// How the rows of a body are written, a form's CSV taken out of it.
@@ -38,28 +39,32 @@ pub(crate) enum BodyFormat {
 }
 
 impl ActiveModel {
-    pub(crate) fn new(
-        version: ModelVersion,
-        series: &Series,
-        unknown_features: UnknownFeatures,
-    ) -> Self {
+    pub(crate) fn new(version: ModelVersion, series: &Series) -> Self {
         let ModelVersion { identity, manifest, pipeline } = version;
         Self {
             identity,
             work_per_row: pipeline.work_per_row(),
             series: series.of_model(&manifest),
             description: description(&manifest).into(),
-            openapi: openapi::document(Some(&manifest), unknown_features).to_string().into(),
-            openapi_named: openapi::document_named(
-                &manifest.model,
-                Some(&manifest),
-                unknown_features,
-            )
-            .to_string()
-            .into(),
+            openapi: OnceLock::new(),
+            openapi_named: OnceLock::new(),
             manifest,
             pipeline,
         }
+    }
+
+    /// The body of `GET /openapi.json`, for the default model.
+    pub(crate) fn openapi(&self, unknown_features: UnknownFeatures) -> Bytes {
+        let document = || openapi::document(Some(&self.manifest), unknown_features);
+        self.openapi.get_or_init(|| document().to_string().into()).clone()
+    }
+
+    /// The body of `GET /models/{model}/openapi.json`.
+    pub(crate) fn openapi_named(&self, unknown_features: UnknownFeatures) -> Bytes {
+        let manifest = &self.manifest;
+        let document =
+            || openapi::document_named(&manifest.model, Some(manifest), unknown_features);
+        self.openapi_named.get_or_init(|| document().to_string().into()).clone()
     }
 
     pub(crate) fn signature(&self) -> &Signature {

@@ -7,7 +7,6 @@ use registry::RegistryError;
 use tokio::sync::Semaphore;
 
 use crate::active_model::ActiveModel;
-use crate::config::Config;
 use crate::metrics::{LoadOutcome, Series};
 use crate::patience::{Backoff, chain};
 use crate::registry_look::{Candidate, Look, Trusted};
@@ -17,7 +16,6 @@ use crate::served_model::ServedModel;
 #[derive(Debug)]
 pub(crate) struct Loader {
     served: Arc<ServedModel>,
-    config: Arc<Config>,
     /// Whoever has it loads, so that at most one version is in memory beside those that serve.
     turn: Arc<Semaphore>,
     refused: Option<Refused>,
@@ -40,17 +38,8 @@ pub(crate) struct Loaded {
 }
 
 impl Loader {
-    pub(crate) fn new(
-        served: &Arc<ServedModel>,
-        config: &Arc<Config>,
-        turn: &Arc<Semaphore>,
-    ) -> Self {
-        Self {
-            served: Arc::clone(served),
-            config: Arc::clone(config),
-            turn: Arc::clone(turn),
-            refused: None,
-        }
+    pub(crate) fn new(served: &Arc<ServedModel>, turn: &Arc<Semaphore>) -> Self {
+        Self { served: Arc::clone(served), turn: Arc::clone(turn), refused: None }
     }
 
     /// Forgets what was refused: something else is wanted now.
@@ -74,8 +63,7 @@ impl Loader {
         let version = candidate.version;
         let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|error| chain(&error))?;
         let (model, registry) = (self.served.name.clone(), look.registry.clone());
-        let (series, unknown_features) =
-            (self.served.series.clone(), self.config.requests.unknown_features.into());
+        let series = self.served.series.clone();
         // Hashing and parsing must not hold up the threads that answer.
         let runtime = tokio::runtime::Handle::current();
         let load = move || {
@@ -83,7 +71,7 @@ impl Loader {
             let started = Instant::now();
             let loaded = runtime.block_on(registry.load(&model, version))?;
             let seconds = started.elapsed().as_secs_f64();
-            let model = Arc::new(ActiveModel::new(loaded, &series, unknown_features));
+            let model = Arc::new(ActiveModel::new(loaded, &series));
             Ok(Loaded { model, seconds })
         };
         match tokio::task::spawn_blocking(load).await {

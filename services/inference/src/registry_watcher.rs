@@ -33,7 +33,7 @@ pub(crate) struct RegistryWatcher {
 
 impl RegistryWatcher {
     pub(crate) fn new(app: &App, served: &Arc<ServedModel>) -> Self {
-        let loader = || Loader::new(served, &app.config, &app.load_turn);
+        let loader = || Loader::new(served, &app.load_turn);
         Self {
             served: Arc::clone(served),
             source: Arc::clone(&app.source),

@@ -32,8 +32,7 @@ impl Bench {
         let load = async |draft| {
             let version = temp.publish(draft).await;
             let version = temp.registry.load(name, version).await.expect("it is whole");
-            let unknown_features = config.requests.unknown_features.into();
-            Arc::new(ActiveModel::new(version, &served.series, unknown_features))
+            Arc::new(ActiveModel::new(version, &served.series))
         };
         let champion = load(draft("m", 100.0)).await;
         let challenger = load(challenger).await;

@@ -10,28 +10,22 @@ use crate::app::AppState;
 use crate::openapi;
 
 pub(crate) async fn openapi(State(app): State<AppState>) -> impl IntoResponse {
-    let document = match &*app.models.default_model().active.load() {
-        Some(active) => active.openapi.clone(),
-        None => {
-            let unknown_features = app.config.requests.unknown_features.into();
-            openapi::document(None, unknown_features).to_string().into()
-        }
-    };
-    json(document)
+    let unknown_features = app.config.requests.unknown_features.into();
+    json(match &*app.models.default_model().active.load() {
+        Some(active) => active.openapi(unknown_features),
+        None => openapi::document(None, unknown_features).to_string().into(),
+    })
 }
 
 pub(crate) async fn openapi_named(
     State(app): State<AppState>,
     Named(served): Named,
 ) -> impl IntoResponse {
-    let document = match &*served.active.load() {
-        Some(active) => active.openapi_named.clone(),
-        None => {
-            let unknown_features = app.config.requests.unknown_features.into();
-            openapi::document_named(&served.name, None, unknown_features).to_string().into()
-        }
-    };
-    json(document)
+    let unknown_features = app.config.requests.unknown_features.into();
+    json(match &*served.active.load() {
+        Some(active) => active.openapi_named(unknown_features),
+        None => openapi::document_named(&served.name, None, unknown_features).to_string().into(),
+    })
 }
 
 fn json(document: Bytes) -> impl IntoResponse {
