@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use crate::active_model::ActiveModel;
 use crate::metrics::{LoadOutcome, Series};
 use crate::patience::{Backoff, chain};
-use crate::registry_look::{Candidate, Look, Trusted};
+use crate::registry_look::{Candidate, Look, Trusted, beside_answering};
 use crate::served_model::ServedModel;
 
 /// Loads the versions of one alias of one model.
@@ -65,16 +65,15 @@ impl Loader {
         let (model, registry) = (self.served.name.clone(), look.registry.clone());
         let series = self.served.series.clone();
         // Hashing and parsing must not hold up the threads that answer.
-        let runtime = tokio::runtime::Handle::current();
-        let load = move || {
+        let load = beside_answering(look.registry.location(), async move {
             let _turn = turn;
             let started = Instant::now();
-            let loaded = runtime.block_on(registry.load(&model, version))?;
+            let loaded = registry.load(&model, version).await?;
             let seconds = started.elapsed().as_secs_f64();
             let model = Arc::new(ActiveModel::new(loaded, &series));
-            Ok(Loaded { model, seconds })
-        };
-        match tokio::task::spawn_blocking(load).await {
+            Ok::<_, RegistryError>(Loaded { model, seconds })
+        });
+        match load.await {
             Ok(Ok(loaded)) => {
                 self.refused = None;
                 self.series().count_load(LoadOutcome::Loaded);
@@ -85,8 +84,8 @@ impl Loader {
                 let is_refused = matches!(error, RegistryError::Refused { .. });
                 Err(self.note_failure(look, candidate, chain(&error), is_refused))
             }
-            Err(panicked) => {
-                let reason = format!("loading version {version} failed: {panicked}");
+            Err(reason) => {
+                let reason = format!("loading version {version} failed: {reason}");
                 Err(self.note_failure(look, candidate, reason, true))
             }
         }

@@ -1,8 +1,11 @@
 //! One look at the registry: what the aliases of a model name now.
 
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 use registry::{CHALLENGER, CHAMPION, ModelName, Registry, RegistryError, Standing, TrustedKey};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::config::SourceArgs;
 use crate::patience::chain;
@@ -70,14 +73,17 @@ impl RegistrySource {
         model: ModelName,
         with_challenger: bool,
     ) -> Result<Look, String> {
-        let opened = tokio::task::spawn_blocking(move || self.open()).await;
-        let (registry, trusted) = opened.map_err(|error| chain(&error))?.map_err(words)?;
-        let champion = champion(&registry, &model).await;
-        let challenger = match with_challenger {
-            true => challenger(&registry, &model).await.map_err(words),
-            false => Ok(None),
-        };
-        Ok(Look { registry, trusted, champion, challenger })
+        let location = self.location.clone();
+        let looking = beside_answering(&location, async move {
+            let (registry, trusted) = self.open().map_err(words)?;
+            let champion = champion(&registry, &model).await;
+            let challenger = match with_challenger {
+                true => challenger(&registry, &model).await.map_err(words),
+                false => Ok(None),
+            };
+            Ok(Look { registry, trusted, champion, challenger })
+        });
+        looking.await?
     }
 
     fn open(&self) -> Result<(Registry, Trusted), RegistryError> {
@@ -92,6 +98,27 @@ impl RegistrySource {
         let keys = keys.read_again();
         Ok((registry.trusting(keys.to_vec()), Some(keys)))
     }
+}
+
+/// Has a thread of its own read the registry and do whatever goes with that; an error says in words why it did not.
+///
+/// A folder is read outside of the runtime: within it each file would be opened by one thread and read by another.
+pub(crate) async fn beside_answering<T: Send + 'static>(
+    location: &str,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, String> {
+    let runtime = location.contains("://").then(Handle::current);
+    let (done, is_done) = oneshot::channel();
+    let thread = thread::Builder::new().name("registry".to_owned());
+    let started = thread.spawn(move || {
+        // Nobody waits any more where the server is ending.
+        let _ = done.send(match runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => futures::executor::block_on(work),
+        });
+    });
+    started.map_err(|error| chain(&error))?;
+    is_done.await.map_err(|_| "it panicked".to_owned())
 }
 
 async fn champion(registry: &Registry, model: &ModelName) -> Result<Candidate, String> {
