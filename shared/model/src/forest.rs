@@ -12,6 +12,7 @@ mod questions;
 mod scale;
 mod sets;
 mod simd;
+mod thresholds;
 mod trees;
 mod walk;
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hint::select_unpredictable;
 
 use super::sets::{CategorySets, code};
+use super::thresholds::Thresholds;
 use super::trees::Trees;
 
 /// Codes of all scales together: each column may name all sets, which a small file can make very many.
@@ -25,8 +26,7 @@ pub(super) struct Scale {
 /// What a scale is divided by.
 #[derive(Debug, Clone)]
 pub(super) enum Marks {
-    /// The distinct thresholds as ordered keys, ascending.
-    Thresholds(Vec<i64>),
+    Thresholds(Thresholds),
     /// The distinct codes of all sets, ascending.
     Codes(Vec<u32>),
 }
@@ -35,7 +35,7 @@ impl Scale {
     /// The places before the one of a missing value.
     pub(super) fn missing(&self) -> usize {
         match &self.marks {
-            Marks::Thresholds(keys) => keys.len() + 1,
+            Marks::Thresholds(thresholds) => thresholds.len() + 1,
             Marks::Codes(codes) => codes.len() + 1,
         }
     }
@@ -49,7 +49,7 @@ impl Scale {
     #[inline(always)]
     pub(super) fn place(&self, value: f64) -> usize {
         let place = match &self.marks {
-            Marks::Thresholds(keys) => n_below(keys, key(value)),
+            Marks::Thresholds(thresholds) => thresholds.n_below(value),
             Marks::Codes(codes) => place_of_code(codes, value),
         };
         // Missing values come as they like: a jump would be mispredicted.
@@ -81,7 +81,7 @@ impl Scales {
             let column = node.feature as usize;
             match trees.set_of(node_idx) {
                 Some(set) => asked[column].push(set),
-                None => numbers[node_idx] = thresholds[column].number_of(key(node.value)),
+                None => numbers[node_idx] = thresholds[column].number_of(node.value),
             }
         }
         let mut scales = Self {
@@ -92,11 +92,12 @@ impl Scales {
             ranks: Vec::new(),
         };
         for (column, distinct) in thresholds.into_iter().enumerate() {
-            let (keys, ranks) = distinct.sorted();
+            let (ascending, ranks) = distinct.sorted();
             scales.ranks.push(ranks);
-            if !keys.is_empty() {
+            if !ascending.is_empty() {
                 scales.of_thresholds[column] = scales.all.len();
-                scales.all.push(Scale { column, marks: Marks::Thresholds(keys) });
+                let marks = Marks::Thresholds(Thresholds::new(ascending));
+                scales.all.push(Scale { column, marks });
             }
         }
         if let Some(sets) = &trees.sets {
@@ -152,92 +153,37 @@ impl Scales {
     }
 }
 
-/// Keys that differ, numbered as they are met: splits of many trees share a few, and only those need to be sorted.
+/// Thresholds that differ, numbered as they are met: splits of many trees share a few, and only those need to be
+/// sorted.
 #[derive(Debug, Default)]
 struct Distinct {
-    numbers: HashMap<i64, u32>,
-    keys: Vec<i64>,
+    numbers: HashMap<u64, u32>,
+    met: Vec<f64>,
 }
 
 impl Distinct {
-    fn number_of(&mut self, key: i64) -> u32 {
-        *self.numbers.entry(key).or_insert_with(|| {
-            self.keys.push(key);
-            self.keys.len() as u32 - 1
+    fn number_of(&mut self, threshold: f64) -> u32 {
+        // Both zeros are one.
+        let threshold = threshold + 0.0;
+        *self.numbers.entry(threshold.to_bits()).or_insert_with(|| {
+            self.met.push(threshold);
+            self.met.len() as u32 - 1
         })
     }
 
-    /// The keys, ascending, and the place of each number among them.
-    fn sorted(self) -> (Vec<i64>, Vec<u32>) {
-        let mut order: Vec<(i64, u32)> = self.keys.into_iter().zip(0..).collect();
-        order.sort_unstable();
+    /// The thresholds, ascending, and the place of each number among them.
+    fn sorted(self) -> (Vec<f64>, Vec<u32>) {
+        let mut order: Vec<(f64, u32)> = self.met.into_iter().zip(0..).collect();
+        order.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
         let mut ranks = vec![0; order.len()];
         for (rank, &(_, number)) in (0..).zip(&order) {
             ranks[number as usize] = rank;
         }
-        (order.into_iter().map(|(key, _)| key).collect(), ranks)
+        (order.into_iter().map(|(threshold, _)| threshold).collect(), ranks)
     }
 }
 
 fn place_of_code(codes: &[u32], value: f64) -> usize {
     let found = code(value).and_then(|code| codes.binary_search(&code).ok());
     found.unwrap_or(codes.len())
-}
-
-/// A whole number that is ordered as the floats are: equal for both zeros, for a NaN anything.
-#[inline(always)]
-fn key(value: f64) -> i64 {
-    // −0 + 0 is +0; every other number stays what it is, subnormal ones as well.
-    let bits = (value + 0.0).to_bits() as i64;
-    // The bits of a negative number grow with its magnitude: all but the sign are turned.
-    bits ^ (((bits >> 63) as u64) >> 1) as i64
-}
-
-/// How many of the ascending keys are below `key`.
-#[inline(always)]
-fn n_below(keys: &[i64], key: i64) -> usize {
-    // As many steps for each key, and no jump that depends on it.
-    keys.partition_point(|&at| at < key)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn keys_are_ordered_as_the_floats_are() {
-        let least = f64::from_bits(1);
-        let infinity = f64::INFINITY;
-        let ascending = [
-            -infinity,
-            f64::MIN,
-            -1.0,
-            -f64::MIN_POSITIVE,
-            -least,
-            0.0,
-            least,
-            1e-310,
-            1.0,
-            f64::MAX,
-            infinity,
-        ];
-        assert!(ascending.map(key).is_sorted_by(|a, b| a < b));
-        assert_eq!(key(-0.0), key(0.0));
-    }
-
-    proptest! {
-        #[test]
-        fn any_two_floats_compare_as_their_keys(a in any::<f64>(), b in any::<f64>()) {
-            prop_assert_eq!(a < b, key(a) < key(b));
-            prop_assert_eq!(a == b, key(a) == key(b));
-        }
-
-        #[test]
-        fn counts_what_is_below(mut keys in proptest::collection::vec(-50..50_i64, 0..40), key in -60..60_i64) {
-            keys.sort_unstable();
-            prop_assert_eq!(n_below(&keys, key), keys.iter().filter(|&&at| at < key).count());
-        }
-    }
 }
