@@ -10,6 +10,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use serde::Serialize;
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -69,30 +70,27 @@ impl Fields<'_> {
         self.0
     }
 
-    fn display(&mut self, field: &Field, value: impl fmt::Display) {
-        // Writing into memory cannot fail.
-        let _ = write!(self.key(field), "{value}");
+    fn json(&mut self, field: &Field, value: impl Serialize) {
+        // Numbers cannot fail, and neither can writing into memory.
+        let _ = serde_json::to_writer(self.key(field), &value);
     }
 }
 
 impl Visit for Fields<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        match value.is_finite() {
-            true => self.display(field, format_args!("{value:?}")),
-            false => self.display(field, "null"),
-        }
+        self.json(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.display(field, value);
+        self.json(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.display(field, value);
+        self.json(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.display(field, value);
+        self.json(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
