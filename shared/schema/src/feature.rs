@@ -37,7 +37,8 @@ impl Dtype {
     pub(crate) fn takes_number(self, value: f64) -> bool {
         match self {
             Self::Number => true,
-            Self::Integer => value.fract() == 0.0 && value.abs() <= MAX_EXACT_INTEGER,
+            // Up to that limit the cast only cuts off what stands behind the point.
+            Self::Integer => value.abs() <= MAX_EXACT_INTEGER && value as i64 as f64 == value,
             Self::Boolean | Self::Category => false,
         }
     }

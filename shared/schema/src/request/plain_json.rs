@@ -161,9 +161,11 @@ impl<'a> Reader<'a> {
                 self.filling.set(feature_idx, cell, || category.to_owned()).ok()
             }
             b'-' | b'0'..=b'9' => {
-                let number = self.number()?;
-                let cell = number_cell(feature, number.value);
-                self.filling.set(feature_idx, cell, || number.as_sent()).ok()
+                let (text, start) = (self.text, self.at);
+                let value = self.number()?;
+                let text = || text.get(start..self.at).unwrap_or_default();
+                let cell = number_cell(feature, value);
+                self.filling.set(feature_idx, cell, || as_sent(text(), value)).ok()
             }
             b't' if feature.dtype == Dtype::Boolean => self.word("true", feature_idx, 1.0),
             b'f' if feature.dtype == Dtype::Boolean => self.word("false", feature_idx, 0.0),
@@ -185,74 +187,70 @@ impl<'a> Reader<'a> {
     }
 
     /// A number as RFC 8259 writes it, to its nearest float; none where that is not finite.
-    fn number(&mut self) -> Option<Number<'a>> {
+    fn number(&mut self) -> Option<f64> {
         let start = self.at;
-        let is_negative = self.peek() == Some(b'-');
-        self.at += usize::from(is_negative);
-        let leading = self.peek()?;
-        let (mut mantissa, mut n_digits) = (0, 0);
-        self.digits(&mut mantissa, &mut n_digits)?;
-        if leading == b'0' && n_digits > 1 {
+        let whole = self.text.as_bytes().get(start..)?;
+        let unsigned = whole.strip_prefix(b"-").unwrap_or(whole);
+        let (mut mantissa, mut exponent) = (0, 0);
+        let mut rest = unsigned;
+        let mut n_digits = digits(&mut rest, &mut mantissa)?;
+        if unsigned[0] == b'0' && n_digits > 1 {
             return None;
         }
-        let mut exponent = 0;
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            let n_whole = n_digits;
-            self.digits(&mut mantissa, &mut n_digits)?;
-            exponent = -i32::try_from(n_digits - n_whole).ok()?;
+        if let [b'.', places @ ..] = rest {
+            rest = places;
+            let n_places = digits(&mut rest, &mut mantissa)?;
+            n_digits += n_places;
+            exponent = -i32::try_from(n_places).ok()?;
         }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            exponent += self.exponent()?;
+        if let [b'e' | b'E', behind @ ..] = rest {
+            rest = behind;
+            exponent += read_exponent(&mut rest)?;
         }
-        let text = self.text.get(start..self.at)?;
+        self.at += whole.len() - rest.len();
         let power = POWERS_OF_TEN.get(usize::try_from(exponent.unsigned_abs()).ok()?);
-        let value = match power {
+        match power {
             // One rounding of two exact numbers (W. D. Clinger, "How to read floating point numbers accurately", 1990).
             Some(power) if n_digits <= MAX_DIGITS && mantissa <= MAX_EXACT => {
                 let mantissa = mantissa as f64;
                 let value = if exponent < 0 { mantissa / power } else { mantissa * power };
-                if is_negative { -value } else { value }
+                Some(if unsigned.len() < whole.len() { -value } else { value })
             }
-            _ => text.parse().ok().filter(|value: &f64| value.is_finite())?,
-        };
-        Some(Number { value, text })
-    }
-
-    /// At least one digit; past [`MAX_DIGITS`] the mantissa wraps around and means nothing.
-    fn digits(&mut self, mantissa: &mut u64, n_digits: &mut usize) -> Option<()> {
-        let start = self.at;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            self.at += 1;
+            _ => {
+                self.text.get(start..self.at)?.parse().ok().filter(|value: &f64| value.is_finite())
+            }
         }
-        *n_digits += self.at - start;
-        (self.at > start).then_some(())
-    }
-
-    fn exponent(&mut self) -> Option<i32> {
-        let sign = self.peek()?;
-        self.at += usize::from(matches!(sign, b'+' | b'-'));
-        let (mut exponent, mut n_digits) = (0, 0);
-        self.digits(&mut exponent, &mut n_digits)?;
-        // Longer ones are left to the other reader: they are zeros, or out of range.
-        let exponent = i32::try_from(exponent).ok().filter(|_| n_digits <= 4)?;
-        Some(if sign == b'-' { -exponent } else { exponent })
     }
 }
 
-struct Number<'a> {
-    value: f64,
-    text: &'a str,
+/// Takes at least one digit; past [`MAX_DIGITS`] the mantissa wraps around and means nothing.
+#[inline(always)]
+fn digits(rest: &mut &[u8], mantissa: &mut u64) -> Option<usize> {
+    let n_before = rest.len();
+    while let [digit @ b'0'..=b'9', behind @ ..] = *rest {
+        *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        *rest = behind;
+    }
+    Some(n_before - rest.len()).filter(|n_digits| *n_digits > 0)
 }
 
-impl Number<'_> {
-    /// As messages quote it: a whole number to its last digit, which a float may not have.
-    fn as_sent(&self) -> String {
-        let is_whole = self.text.parse::<i64>().is_ok() || self.text.parse::<u64>().is_ok();
-        if is_whole { self.text.to_owned() } else { self.value.to_string() }
+/// Takes what stands behind the `e`.
+fn read_exponent(rest: &mut &[u8]) -> Option<i32> {
+    let sign = *rest.first()?;
+    if let b'+' | b'-' = sign {
+        *rest = &rest[1..];
     }
+    let mut exponent = 0;
+    let n_digits = digits(rest, &mut exponent)?;
+    // Longer ones are left to the other reader: they are zeros, or out of range.
+    let exponent = i32::try_from(exponent).ok().filter(|_| n_digits <= 4)?;
+    Some(if sign == b'-' { -exponent } else { exponent })
+}
+
+/// A number as messages quote it: a whole number to its last digit, which a float may not have.
+fn as_sent(text: &str, value: f64) -> String {
+    let is_whole = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
+    if is_whole { text.to_owned() } else { value.to_string() }
 }
 
 #[cfg(test)]
