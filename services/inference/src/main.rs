@@ -1,11 +1,13 @@
 //! `canopy-inference`: parses its settings, starts the log, serves until it is told to stop.
 
 use inference::{Config, Server};
+use service_kit::spans;
 use service_kit::telemetry::{self, Sink};
 
 fn main() -> anyhow::Result<()> {
     let config = Config::read();
     let _telemetry = telemetry::init(&config.telemetry, Sink::Stdout)?;
+    let _spans = spans::init("canopy-inference")?;
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(async {
         let server = Server::bind(config).await?;

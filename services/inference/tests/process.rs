@@ -1,6 +1,6 @@
 //! The real binary: what it logs, how it refuses to start, how it stops.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +21,10 @@ struct Process {
 impl Process {
     /// Starts it with one key, and waits until it is ready.
     async fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, &[]).await
+    }
+
+    async fn start_with(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let temp = TempRegistry::new();
         temp.publish(draft("diamonds", 100.0)).await;
         let port = free_port();
@@ -35,6 +39,7 @@ impl Process {
                 ("CANOPY_RATE_LIMIT", ""),
                 ("CANOPY_COMPRESSION", ""),
             ])
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
@@ -59,7 +64,6 @@ impl Process {
     }
 
     fn ask(&self, request: &str) -> Option<u16> {
-        use std::io::Write;
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
@@ -162,6 +166,32 @@ async fn sigterm_drains_and_exits_with_0() {
     process.eventually(|| process.status("GET /ready") == Some(503), "/ready turns 503");
     assert_eq!(process.predict(), Some(200), "requests are answered while it drains");
     assert_eq!(process.wait().code(), Some(0));
+}
+
+/// The collector is a stand-in that looks for names in the bytes it gets; what they mean is tested in `service_kit`.
+#[tokio::test]
+async fn spans_go_to_the_collector_that_the_environment_names() {
+    let collector = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", collector.local_addr().expect("an address"));
+    let received = std::thread::spawn(move || {
+        let (mut stream, _) = collector.accept().expect("a connection");
+        let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&bytes).contains("POST /predict") {
+            let n_bytes = stream.read(&mut chunk).expect("readable");
+            assert!(n_bytes > 0, "it ended: {}", String::from_utf8_lossy(&bytes));
+            bytes.extend_from_slice(&chunk[..n_bytes]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("answered");
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())];
+    let mut process = Process::start_with(&["--drain-delay=0s"], &variables).await;
+    assert_eq!(process.predict(), Some(200));
+    process.signal("-TERM");
+    assert_eq!(process.wait().code(), Some(0), "what waits is sent at the end");
+    let received = received.join().expect("spans came");
+    assert!(received.starts_with("POST /v1/traces "), "{received}");
+    assert!(received.contains("canopy-inference"), "{received}");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use opentelemetry_sdk::trace::SdkTracer;
 use tower::Service;
 
 use crate::{
@@ -27,10 +28,15 @@ use crate::{
     panic::{self, Caught},
     problem::Problem,
     rejection::Rejections,
+    spans::{self, RequestTrace, TRACEPARENT_HEADER},
 };
 
-/// Routes that are asked every few seconds by machines, and logged at `debug`.
+/// Routes that are asked every few seconds by machines: logged at `debug`, and no spans.
 const PROBES: [&str; 3] = ["/health", "/ready", "/metrics"];
+
+fn is_probe(route: &str) -> bool {
+    PROBES.contains(&route)
+}
 
 /// Headers that no handler has a say in.
 const FIXED_HEADERS: [(HeaderName, HeaderValue); 3] = [
@@ -63,13 +69,23 @@ pub struct Edge {
 struct Series {
     http: HttpSeries,
     rejections: Rejections,
+    /// Where spans go, if anywhere.
+    tracer: Option<SdkTracer>,
 }
 
 impl Edge {
     /// Makes the edge from the series it records.
     #[must_use]
     pub fn new(http: HttpSeries, rejections: Rejections) -> Self {
-        Self { series: Arc::new(Series { http, rejections }), route: None }
+        Self::with_tracer(http, rejections, spans::tracer().cloned())
+    }
+
+    pub(crate) fn with_tracer(
+        http: HttpSeries,
+        rejections: Rejections,
+        tracer: Option<SdkTracer>,
+    ) -> Self {
+        Self { series: Arc::new(Series { http, rejections, tracer }), route: None }
     }
 
     /// Makes the edge of one route that no router is in front of.
@@ -126,18 +142,23 @@ struct Exchange {
     method: Method,
     uri: Uri,
     matched: Option<MatchedPath>,
+    trace: Option<Box<RequestTrace>>,
     started: Instant,
     is_recorded: bool,
 }
 
 impl Exchange {
     fn start(edge: &Edge, request: &Request) -> Self {
+        let matched = request.extensions().get::<MatchedPath>().cloned();
+        let route = edge.route.or(matched.as_ref().map(MatchedPath::as_str));
+        let tracer = edge.series.tracer.as_ref().filter(|_| !route.is_some_and(is_probe));
         Self {
             edge: edge.clone(),
             facts: RequestFacts::new(RequestId::from_headers(request.headers())),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            matched: request.extensions().get::<MatchedPath>().cloned(),
+            trace: RequestTrace::start(tracer, request, route.unwrap_or(OTHER_ROUTE)),
+            matched,
             started: Instant::now(),
             is_recorded: false,
         }
@@ -163,6 +184,9 @@ impl Exchange {
             headers.insert(name, value);
         }
         headers.insert(REQUEST_ID_HEADER, self.facts.id().to_header_value());
+        if let Some(trace) = self.trace.as_ref().and_then(|trace| trace.to_header_value()) {
+            headers.insert(TRACEPARENT_HEADER, trace);
+        }
         if let Some(problem) = &problem {
             self.edge.series.rejections.count(problem.code());
             self.log_cause(problem);
@@ -185,10 +209,14 @@ impl Exchange {
         let route = self.edge.route.or(self.matched.as_ref().map(MatchedPath::as_str));
         self.edge.series.http.record(route, &self.method, status, duration);
         self.log(route.unwrap_or(OTHER_ROUTE), status, error_code, duration);
+        if let Some(trace) = &mut self.trace {
+            trace.end(status, &self.facts, error_code);
+        }
     }
 
     /// Writes the access line. The query string stays out: people put keys there.
     fn log(&self, route: &str, status: StatusCode, error_code: Option<&str>, duration: Duration) {
+        let trace_id = self.trace.as_ref().map(|trace| trace.id());
         macro_rules! access {
             ($level:ident) => {
                 tracing::event!(
@@ -200,6 +228,7 @@ impl Exchange {
                     http.status = status.as_u16(),
                     duration_ms = duration.as_micros() as f64 / 1_000.0,
                     request_id = self.facts.id().as_str(),
+                    trace_id = trace_id.as_deref(),
                     client.key = self.facts.client(),
                     n_rows = self.facts.n_rows(),
                     error.code = error_code,
@@ -207,7 +236,7 @@ impl Exchange {
                 )
             };
         }
-        if PROBES.contains(&route) { access!(DEBUG) } else { access!(INFO) }
+        if is_probe(route) { access!(DEBUG) } else { access!(INFO) }
     }
 }
 

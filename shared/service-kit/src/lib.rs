@@ -20,6 +20,7 @@ mod workers;
 pub mod edge;
 pub mod facts;
 pub mod problem;
+pub mod spans;
 
 pub mod auth;
 pub mod body;
