@@ -50,7 +50,11 @@ struct Inner {
     handle: PrometheusHandle,
     process: Collector,
     sampled: Mutex<Vec<Sampled>>,
+    appended: Mutex<Vec<Text>>,
 }
+
+/// Text in the exporter's own format, made when somebody looks.
+type Text = Box<dyn Fn() -> String + Send>;
 
 /// A gauge that is set when somebody looks.
 struct Sampled {
@@ -88,6 +92,7 @@ impl Exporter {
             recorder,
             process: Collector::new("canopy_"),
             sampled: Mutex::default(),
+            appended: Mutex::default(),
         }));
         exporter.register(|| {
             exporter.0.process.describe();
@@ -111,6 +116,16 @@ impl Exporter {
         self.sampled().push(Sampled { gauge, value: Box::new(value) });
     }
 
+    /// Puts text behind the exporter's own, made each time: series whose labels come and go, which no handle can
+    /// take away again. Its names must not be those of handles.
+    pub fn append(&self, text: impl Fn() -> String + Send + 'static) {
+        self.appended().push(Box::new(text));
+    }
+
+    fn appended(&self) -> MutexGuard<'_, Vec<Text>> {
+        self.0.appended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sampled(&self) -> MutexGuard<'_, Vec<Sampled>> {
         self.0.sampled.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,7 +139,9 @@ impl Exporter {
         });
         self.sampled().iter().for_each(|sampled| sampled.gauge.set((sampled.value)()));
         self.0.handle.run_upkeep();
-        self.0.handle.render()
+        let mut text = self.0.handle.render();
+        self.appended().iter().for_each(|append| text.push_str(&append()));
+        text
     }
 
     /// Drains the histograms every `interval`, for ever, so that they do not grow between scrapes.
@@ -194,6 +211,16 @@ mod tests {
         assert!(exporter.render().contains("canopy_places 1\n"));
         *value.lock().unwrap() = 2.0;
         assert!(exporter.render().contains("canopy_places 2\n"));
+    }
+
+    #[test]
+    fn what_is_appended_comes_last_and_may_go_again() {
+        let (exporter, text) = (Exporter::new(), Arc::new(Mutex::new("canopy_beds 1\n".to_owned())));
+        let read = Arc::clone(&text);
+        exporter.append(move || read.lock().unwrap().clone());
+        assert!(exporter.render().ends_with("\ncanopy_beds 1\n"));
+        text.lock().unwrap().clear();
+        assert!(!exporter.render().contains("canopy_beds"));
     }
 
     #[test]
