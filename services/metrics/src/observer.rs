@@ -74,9 +74,15 @@ async fn publish(
 ) {
     let mut had_round = false;
     loop {
-        tokio::select! {
-            _ = fleets.changed() => had_round = true,
-            _ = registries.changed() => {}
+        let changed = tokio::select! {
+            changed = fleets.changed() => {
+                had_round = true;
+                changed
+            }
+            changed = registries.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
         }
         let sources = Sources {
             fleet: Arc::clone(&fleets.borrow_and_update()),

@@ -10,6 +10,8 @@ mod retention;
 mod scrapes;
 mod windows;
 
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +27,8 @@ use crate::volume::Volume;
 
 /// The database's name in the data folder.
 const FILE: &str = "metrics.sqlite";
+/// Whoever has it locked has the folder: two services would count everything twice.
+const LOCK: &str = "metrics.lock";
 /// Another process that has the file, such as `sqlite3` on a terminal, is waited for this long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a connection prepares once: a little more than there are statements.
@@ -37,6 +41,8 @@ pub(crate) struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    /// Given back by the system when the process ends, however it does.
+    _lock: File,
     writer: Mutex<Connection>,
     /// Those that nobody reads with now.
     readers: Mutex<Vec<Connection>>,
@@ -51,8 +57,7 @@ impl Store {
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
         let unusable = |source| StoreError::Folder { folder: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(unusable)?;
-        // SQLite would say no more than "unable to open database file".
-        check_writing(folder).map_err(unusable)?;
+        let lock = lock_folder(folder).map_err(unusable)?;
         let path = folder.join(FILE);
         let mut writer = connect(&path, OpenFlags::default())?;
         // Acknowledged is on the disk: WAL alone would lose the latest transactions with the power.
@@ -60,7 +65,8 @@ impl Store {
         writer.pragma_update(None, "synchronous", "FULL")?;
         writer.pragma_update(None, "foreign_keys", true)?;
         migrations::run(&mut writer, &path)?;
-        Ok(Self(Arc::new(Inner { path, writer: Mutex::new(writer), readers: Mutex::default() })))
+        let (writer, readers) = (Mutex::new(writer), Mutex::default());
+        Ok(Self(Arc::new(Inner { path, _lock: lock, writer, readers })))
     }
 
     /// Runs one transaction: all of it is on the disk when this returns, or none is there.
@@ -133,11 +139,14 @@ fn read_only() -> OpenFlags {
     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
 }
 
-/// Makes a file and removes it.
-fn check_writing(folder: &Path) -> std::io::Result<()> {
-    let path = folder.join(format!(".write-check-{}", std::process::id()));
-    std::fs::write(&path, b"")?;
-    std::fs::remove_file(path)
+/// Takes the folder for this process; that it can be written to is seen by that as well.
+fn lock_folder(folder: &Path) -> io::Result<File> {
+    let file = File::create(folder.join(LOCK))?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => io::Error::other("another canopy-metrics is running on it"),
+        TryLockError::Error(error) => error,
+    })?;
+    Ok(file)
 }
 
 async fn blocking<T: Send + 'static>(

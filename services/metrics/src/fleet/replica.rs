@@ -14,6 +14,10 @@ use crate::store::{LastSeen, Taken};
 
 /// What rates are over.
 const RECENT: Duration = Duration::from_secs(60);
+/// The clocks of two machines are not further apart.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+/// Start times that are remembered.
+const MAX_STARTS: usize = 32;
 
 /// Whether a replica may be counted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -51,6 +55,8 @@ pub(super) struct Replica {
     process_start_seconds: Option<f64>,
     values: Values,
     recent: VecDeque<Recent>,
+    /// When the processes before the present one started.
+    earlier_starts: VecDeque<f64>,
 }
 
 /// What others see of a replica.
@@ -102,7 +108,8 @@ impl Replica {
             seen_at,
             rates: None,
         };
-        Self { view, process_start_seconds, values, recent: VecDeque::new() }
+        let (recent, earlier_starts) = (VecDeque::new(), VecDeque::new());
+        Self { view, process_start_seconds, values, recent, earlier_starts }
     }
 
     pub(super) fn view(&self) -> ReplicaView {
@@ -110,17 +117,15 @@ impl Replica {
     }
 
     /// What a reading adds to what was known; nothing is changed until it is stored.
-    pub(super) fn compare(&self, reading: &Reading, seen: Millis) -> Taken {
-        let is_other = |now: f64| self.process_start_seconds.is_none_or(|before| before != now);
-        let fell = || reading.values.iter().any(|(counter, now)| Some(now) < self.values.get(counter));
-        let is_restart = match reading.process_start_seconds {
-            Some(start) => is_other(start),
-            // Nobody says when it started: what falls began anew, and everything with it.
-            None => fell(),
-        };
+    ///
+    /// # Errors
+    ///
+    /// Where several servers answer at this address in turn: their counters cannot be told apart.
+    pub(super) fn compare(&self, reading: &Reading, seen: Millis) -> Result<Taken, Trouble> {
+        let is_restart = self.is_restart(reading)?;
         let is_changed = |counter, value| is_restart || self.values.get(counter) != Some(value);
         let changed = reading.values.iter().filter(|(counter, value)| is_changed(*counter, *value));
-        Taken {
+        Ok(Taken {
             url: self.view.url.clone(),
             process_start_seconds: reading.process_start_seconds,
             seen,
@@ -128,7 +133,29 @@ impl Replica {
             changed: changed.map(|(counter, &value)| (counter.clone(), value)).collect(),
             seconds: self.seconds(reading, seen, is_restart),
             gains: gains(&self.values, &reading.values, is_restart),
+        })
+    }
+
+    /// Whether another process answers than before.
+    ///
+    /// Its start time alone does not say so: it moves when the clock is set. But a process that started since the
+    /// last look is another one, and so is one with another start time whose counters are less than they were.
+    fn is_restart(&self, reading: &Reading) -> Result<bool, Trouble> {
+        let fell =
+            || reading.values.iter().any(|(counter, now)| Some(now) < self.values.get(counter));
+        let (before, now) = (self.process_start_seconds, reading.process_start_seconds);
+        let (Some(before), Some(now)) = (before, now) else { return Ok(fell()) };
+        if before == now {
+            // What fell all the same is counted from 0 by itself.
+            return Ok(false);
         }
+        if self.earlier_starts.contains(&now) {
+            let reason = "several servers answer at this address in turn; name them all, with \
+                dns+http:// where it is a name of theirs";
+            return Err(Trouble::Invalid(reason.to_owned()));
+        }
+        let last = self.view.seen_at.map(|seen| seen.minus(CLOCK_SKEW));
+        Ok(last.is_none_or(|last| from_seconds(now) >= last) || fell())
     }
 
     /// The time that the gains are of: since the last look, or since the process started.
@@ -157,6 +184,12 @@ impl Replica {
             self.values = HashMap::new();
         }
         self.values.extend(reading.values);
+        if is_restart {
+            self.earlier_starts.extend(self.process_start_seconds);
+            if self.earlier_starts.len() > MAX_STARTS {
+                self.earlier_starts.pop_front();
+            }
+        }
         self.process_start_seconds = reading.process_start_seconds;
         self.view = ReplicaView {
             url: std::mem::take(&mut self.view.url),

@@ -83,13 +83,13 @@ impl Scraper {
             stream::iter(places).map(|place| ask(place, timeout)).buffer_unordered(AT_ONCE);
         let mut heard = Vec::new();
         while let Some(Asked { url, answer, seen, took }) = answers.next().await {
-            self.series.record(answer.as_ref().err(), took);
             let Some(replica) = self.replicas.get_mut(&url) else { continue };
-            match answer {
-                Ok((reading, not_ready)) => {
-                    let taken = replica.compare(&reading, seen);
-                    heard.push((reading, not_ready, taken));
-                }
+            let compared = answer.and_then(|(reading, not_ready)| {
+                Ok((replica.compare(&reading, seen)?, reading, not_ready))
+            });
+            self.series.record(compared.as_ref().err(), took);
+            match compared {
+                Ok((taken, reading, not_ready)) => heard.push((reading, not_ready, taken)),
                 Err(trouble) => replica.miss(&trouble),
             }
         }

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 pub(crate) enum StoreError {
     /// The folder is not usable.
     #[error(
-        "the data folder `{}` cannot be written to: {source}; give one that can be with --data \
-         (CANOPY_DATA)",
+        "the data folder `{}` cannot be used: {source}; give another one with --data (CANOPY_DATA)",
         folder.display()
     )]
     Folder { folder: PathBuf, source: std::io::Error },

@@ -43,9 +43,9 @@ mod tests {
     #[test]
     fn an_empty_folder_gets_the_newest_tables_and_keeps_them() {
         let folder = tempfile::tempdir().unwrap();
+        Store::open(&folder.path().join("made")).unwrap();
         for _ in 0..2 {
-            Store::open(&folder.path().join("made")).unwrap();
-            Store::open(folder.path()).unwrap();
+            drop(Store::open(folder.path()).unwrap());
             assert_eq!(version(&folder), STEPS.len() as u32);
         }
     }

@@ -12,6 +12,17 @@ async fn registry() -> TempRegistry {
     temp
 }
 
+/// When a process starts that nobody has seen yet: in the year 2096.
+const LATER: u64 = 4_000_000_000;
+
+/// What a replica says that started then and has answered so many rows.
+fn said(start: u64, rows: u64) -> String {
+    format!(
+        "canopy_process_start_time_seconds {start}\n\
+         canopy_predictions_total{{model=\"diamonds\",version=\"1\"}} {rows}\n"
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_killed_one_hanging_and_one_with_garbage_are_named_and_cost_no_count() {
     let temp = registry().await;
@@ -76,26 +87,51 @@ async fn one_killed_one_hanging_and_one_with_garbage_are_named_and_cost_no_count
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_starts_anew_between_two_looks_is_counted_from_0() {
     let temp = registry().await;
-    let first = |start: f64, rows: u64| {
-        format!(
-            "canopy_process_start_time_seconds {start}\n\
-             canopy_predictions_total{{model=\"diamonds\",version=\"1\"}} {rows}\n"
-        )
-    };
-    let fake = Fake::start(&first(1000.0, 50)).await;
+    let fake = Fake::start(&said(LATER, 50)).await;
     let service = Service::start(&[fake.url.clone()], temp.location()).await;
     let rows = async |n: u64| {
         service.eventually("the rows are counted", |s| s["versions"][0]["rows"] == n).await
     };
     rows(50).await;
     // Another process, which has done more than the one before: only its start tells.
-    fake.say(&first(2000.0, 60));
+    fake.say(&said(LATER + 1000, 60));
     rows(110).await;
     // The same process, as far as anybody can tell, with less than before.
-    fake.say(&first(2000.0, 7));
+    fake.say(&said(LATER + 1000, 7));
     rows(117).await;
-    fake.say(&first(2000.0, 9));
+    fake.say(&said(LATER + 1000, 9));
     rows(119).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_makes_no_other_process() {
+    let temp = registry().await;
+    let fake = Fake::start(&said(1_000_000, 50)).await;
+    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    for (start, n_rows) in [(1_000_001, 51), (1_000_000, 52), (1_003_600, 53)] {
+        fake.say(&said(start, n_rows));
+        let is_counted = |s: &serde_json::Value| s["versions"][0]["rows"] == n_rows;
+        service.eventually("the rows are counted", is_counted).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_several_servers_is_named_and_not_counted() {
+    let temp = registry().await;
+    let fake = Fake::start(&said(1_000_000, 50)).await;
+    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    let rows = async |n: u64| {
+        service.eventually("the rows are counted", |s| s["versions"][0]["rows"] == n).await
+    };
+    rows(50).await;
+    fake.say(&said(1_000_500, 20));
+    rows(70).await;
+    fake.say(&said(1_000_000, 51));
+    let is_invalid = |state: &serde_json::Value| state["fleet"]["invalid"] == 1;
+    let state = service.eventually("the address is refused", is_invalid).await;
+    let reason = state["fleet"]["replicas"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("several servers") && reason.contains("dns+http://"), "{reason}");
+    assert_eq!(state["versions"][0]["rows"], 70);
 }
 
 #[tokio::test(flavor = "multi_thread")]

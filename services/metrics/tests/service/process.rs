@@ -36,6 +36,16 @@ async fn a_second_signal_stops_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_data_folder_is_of_one_service() {
+    let service = Service::start(&nobody(), "./nowhere").await;
+    let data = service.data.path().to_str().unwrap();
+    let flags = ["--targets=http://a:1", "--allow-anonymous", "--data", data];
+    let output = command().args(flags).output().expect("it runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.contains("another canopy-metrics"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_runs_no_script_but_its_own() {
     let service = Service::start(&nobody(), "./nowhere").await;
     let page = service.get("/").await;
@@ -60,7 +70,7 @@ fn says_what_to_do_when_it_cannot_start() {
             1,
             "choose another with --listen",
         ),
-        (&["--data", file, "--allow-anonymous"], 1, "give one that can be with --data"),
+        (&["--data", file, "--allow-anonymous"], 1, "give another one with --data"),
         (&["--data", data, "--api-keys-file=/nowhere/keys"], 1, "/nowhere/keys"),
         (&["--targets=inference:8000"], 2, "write it as http://host:8000"),
     ];
