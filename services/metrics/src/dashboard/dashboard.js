@@ -75,8 +75,8 @@ function showChoices(state) {
 /** Says aloud what changed for the reader, and nothing that changes with every state. */
 function announce(before, state) {
   const champion = ({ versions }) => versions.find(({ role }) => role === "champion")?.version;
-  const known = new Set(before.problems.map(({ text }) => text));
-  const said = state.problems.filter(({ text }) => !known.has(text)).map(({ text }) => `Problem: ${text}.`);
+  const known = new Set(before.problems.map(({ code }) => code));
+  const said = state.problems.filter(({ code }) => !known.has(code)).map(({ text }) => `Problem: ${text}.`);
   if (champion(before) !== champion(state) && champion(state) !== undefined) {
     said.push(`Version ${champion(state)} is champion now.`);
   }

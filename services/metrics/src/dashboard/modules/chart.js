@@ -69,7 +69,7 @@ class Chart {
       width: this.plot.clientWidth || 300,
       height: HEIGHT,
       legend: { show: false },
-      padding: [10, 8, 0, 0],
+      padding: [18, 18, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
       hooks: { setCursor: [(u) => this.#read(u.cursor.idx)] },
     };
@@ -192,9 +192,8 @@ export class TimeChart extends Chart {
       ctx.moveTo(x, bbox.top);
       ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
-      const isRight = x > bbox.left + bbox.width * 0.8;
-      ctx.textAlign = isRight ? "right" : "left";
-      ctx.fillText(label, x + (isRight ? -4 : 4) * devicePixelRatio, bbox.top + 11 * devicePixelRatio);
+      ctx.textAlign = "center";
+      ctx.fillText(label, x, bbox.top - 4 * devicePixelRatio);
     }
     ctx.restore();
   }

@@ -79,13 +79,13 @@ export class Connection {
     };
     heard();
     try {
-      // The state first: a stream says something only after the next scrape.
-      this.onState(await (await ask(`api/state?${query}`, both)).json());
       const stream = await ask(`api/stream?${query}`, both);
-      onSuccess();
-      this.onChange({ kind: "live" });
+      // The present state comes at once, the others as they are made.
       for await (const { event, data } of events(stream.body, heard)) {
-        if (event === "state" && !signal.aborted) this.onState(JSON.parse(data));
+        if (event !== "state" || signal.aborted) continue;
+        onSuccess();
+        this.onState(JSON.parse(data));
+        this.onChange({ kind: "live" });
       }
     } finally {
       clearTimeout(timer);

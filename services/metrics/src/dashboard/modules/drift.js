@@ -47,7 +47,6 @@ function name(cell) {
   const kind = element("span", { className: "kind" });
   cell.append(button, kind);
   button.addEventListener("click", () => choose(button.dataset.key));
-  button.addEventListener("focus", () => button.scrollIntoView({ block: "nearest", inline: "nearest" }));
   setAttributes(button, { "aria-controls": "drift-detail" });
   return (feature) => {
     setText(button, feature.name);
