@@ -59,7 +59,8 @@ impl From<Vec<Written>> for Buckets {
 
 impl From<Buckets> for Vec<Written> {
     fn from(buckets: Buckets) -> Self {
-        let written = |(Bound(bound), count): (Bound, u64)| (bound.is_finite().then_some(bound), count);
+        let written =
+            |(Bound(bound), count): (Bound, u64)| (bound.is_finite().then_some(bound), count);
         buckets.0.into_iter().map(written).collect()
     }
 }
@@ -123,7 +124,10 @@ mod tests {
         // promql/quantile.go: rank 0.5 · 10 = 5 lies in (0.1, 0.2], 2 of its 6 into it.
         let buckets = cumulative(&[(0.1, 3), (0.2, 9), (0.5, 9), (f64::INFINITY, 10)]);
         assert!((buckets.quantile(0.5).unwrap() - (0.1 + 0.1 * 2.0 / 6.0)).abs() < 1e-12);
-        assert!((buckets.quantile(0.1).unwrap() - 0.1 / 3.0).abs() < 1e-12, "the first starts at 0");
+        assert!(
+            (buckets.quantile(0.1).unwrap() - 0.1 / 3.0).abs() < 1e-12,
+            "the first starts at 0"
+        );
         assert_eq!(buckets.quantile(0.99), Some(0.5), "above the last finite bound");
         assert_eq!(Buckets::default().quantile(0.5), None);
         assert_eq!(cumulative(&[(1.0, 0), (f64::INFINITY, 0)]).quantile(0.5), None);

@@ -62,7 +62,13 @@ impl Config {
 pub struct FleetArgs {
     /// An inference server, as http://host:8000, or dns+http://name:8000: every address of the
     /// name is a replica, looked up anew each time; give it again for each further one, or with commas
-    #[arg(long, env = "CANOPY_TARGETS", value_name = "URL", value_delimiter = ',', required = true)]
+    #[arg(
+        long,
+        env = "CANOPY_TARGETS",
+        value_name = "URL",
+        value_delimiter = ',',
+        required = true
+    )]
     pub targets: Vec<Target>,
     /// How often the replicas are asked for their numbers, and the registry for its aliases
     #[arg(long, env = "CANOPY_SCRAPE_INTERVAL", value_name = "TIME", default_value = "5s", value_parser = interval)]

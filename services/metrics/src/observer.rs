@@ -91,8 +91,7 @@ async fn publish(
         let before = app.snapshots.borrow().clone();
         let generation = before.generation + 1;
         let now = clock::now();
-        let taken =
-            Snapshot::take(&app.store, &app.config, sources.clone(), now, generation).await;
+        let taken = Snapshot::take(&app.store, &app.config, sources.clone(), now, generation).await;
         let snapshot = taken.unwrap_or_else(|error| {
             tracing::error!(%error, "the minutes cannot be read");
             Snapshot::unread(&app.config, sources, now, generation, &error)

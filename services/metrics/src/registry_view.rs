@@ -117,7 +117,10 @@ impl RegistryReader {
             }
             Err(reason) => {
                 if self.complaint.is_new(&reason) {
-                    tracing::warn!(reason, "the registry cannot be read; what was read before stays");
+                    tracing::warn!(
+                        reason,
+                        "the registry cannot be read; what was read before stays"
+                    );
                 }
                 let models = self.view.models.clone();
                 RegistryView { unreadable: Some(reason), models, volume: None }

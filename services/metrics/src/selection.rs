@@ -34,22 +34,31 @@ impl Asked {
     }
 
     /// Finds both among what there is.
-    pub(crate) fn select(&self, snapshot: &Snapshot, config: &Config) -> Result<Selection, ApiError> {
-        let model = match &self.model {
-            None => snapshot.models.first(),
-            Some(name) => {
-                let model = snapshot.models.iter().find(|model| model.as_str() == name);
-                let known = || snapshot.models.iter().map(ToString::to_string).collect();
-                Some(model.ok_or_else(|| ApiError::UnknownModel { name: name.clone(), known: known() })?)
-            }
-        };
+    pub(crate) fn select(
+        &self,
+        snapshot: &Snapshot,
+        config: &Config,
+    ) -> Result<Selection, ApiError> {
+        let model =
+            match &self.model {
+                None => snapshot.models.first(),
+                Some(name) => {
+                    let model = snapshot.models.iter().find(|model| model.as_str() == name);
+                    let known = || snapshot.models.iter().map(ToString::to_string).collect();
+                    Some(model.ok_or_else(|| ApiError::UnknownModel {
+                        name: name.clone(),
+                        known: known(),
+                    })?)
+                }
+            };
         let windows = &config.drift.windows;
         let window = match &self.window {
             None => windows[0],
             Some(name) => {
                 let window = windows.iter().find(|window| window.to_string() == *name);
                 let known = || windows.iter().map(ToString::to_string).collect();
-                *window.ok_or_else(|| ApiError::UnknownWindow { name: name.clone(), known: known() })?
+                *window
+                    .ok_or_else(|| ApiError::UnknownWindow { name: name.clone(), known: known() })?
             }
         };
         Ok(Selection { model: model.cloned(), window })

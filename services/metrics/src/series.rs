@@ -69,7 +69,11 @@ fn versions(text: &mut Text, snapshot: &Snapshot) {
             }
         };
         gauge("canopy_training_mae", "Mean absolute error on the test split.", Some(scores.mae));
-        gauge("canopy_training_rmse", "Root mean squared error on the test split.", Some(scores.rmse));
+        gauge(
+            "canopy_training_rmse",
+            "Root mean squared error on the test split.",
+            Some(scores.rmse),
+        );
         gauge("canopy_training_r2", "Coefficient of determination on the test split.", scores.r2);
         let created = Millis::parse(&manifest.provenance.finished_at);
         gauge(

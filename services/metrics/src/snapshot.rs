@@ -118,7 +118,8 @@ impl Snapshot {
             for model in &self.models {
                 for version in self.versions(model) {
                     let answered = sums.version(model, version);
-                    let Some(manifest) = self.model(model).and_then(|model| model.manifest(version))
+                    let Some(manifest) =
+                        self.model(model).and_then(|model| model.manifest(version))
                     else {
                         continue;
                     };
@@ -179,13 +180,15 @@ impl Snapshot {
     pub(crate) fn rows_per_second(&self, model: &ModelName, version: u64) -> Option<f64> {
         let key = (model.clone(), version);
         let rates = self.fleet.replicas.iter().filter_map(|replica| replica.rates.as_ref());
-        let rows = |rates: &Rates| rates.rows.get(&key).copied().unwrap_or(0) as f64 / rates.seconds;
+        let rows =
+            |rates: &Rates| rates.rows.get(&key).copied().unwrap_or(0) as f64 / rates.seconds;
         rates.map(rows).reduce(|sum, rate| sum + rate)
     }
 
     /// The versions whose drift cannot be measured, and why.
     pub(crate) fn not_measured(&self) -> BTreeSet<(&ModelName, u64, &str)> {
-        let reasons = self.drift.iter().filter_map(|(key, drift)| Some((key, drift.as_ref().err()?)));
+        let reasons =
+            self.drift.iter().filter_map(|(key, drift)| Some((key, drift.as_ref().err()?)));
         reasons.map(|((model, version, _), reason)| (model, *version, reason.as_str())).collect()
     }
 

@@ -81,8 +81,7 @@ impl Store {
         let inner = Arc::clone(&self.0);
         blocking(move || {
             let mut writer = lock(&inner.writer);
-            let transaction =
-                writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let result = work(&transaction)?;
             transaction.commit()?;
             Ok(result)

@@ -110,8 +110,7 @@ impl Point {
         let mut sum = Traffic::default();
         let mut requests_per_second = 0.0;
         for ((_, route), span) in &self.replicas {
-            requests_per_second +=
-                span.traffic.requests() as f64 / span.seconds.max(self.seconds);
+            requests_per_second += span.traffic.requests() as f64 / span.seconds.max(self.seconds);
             sum.add(&span.traffic.of_route(*route));
         }
         let rows = self.rows.iter().filter(|((name, _), _)| Some(name) == model);

@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn what_is_appended_comes_last_and_may_go_again() {
-        let (exporter, text) = (Exporter::new(), Arc::new(Mutex::new("canopy_beds 1\n".to_owned())));
+        let (exporter, text) =
+            (Exporter::new(), Arc::new(Mutex::new("canopy_beds 1\n".to_owned())));
         let read = Arc::clone(&text);
         exporter.append(move || read.lock().unwrap().clone());
         assert!(exporter.render().ends_with("\ncanopy_beds 1\n"));

@@ -62,12 +62,17 @@ mod tests {
     fn a_target_is_a_server_or_a_name_of_many() {
         let read = |text: &str| text.parse::<Target>();
         let one = read("http://inference:8000/").unwrap();
-        assert_eq!((one.to_string().as_str(), one.host_and_port()), ("http://inference:8000", ("inference", 8000)));
+        assert_eq!(
+            (one.to_string().as_str(), one.host_and_port()),
+            ("http://inference:8000", ("inference", 8000))
+        );
         let many = read("dns+http://inference-pods").unwrap();
         assert!(matches!(many, Target::Name(_)));
         assert_eq!(many.host_and_port(), ("inference-pods", 80));
         assert_eq!(read("http://[::1]:9").unwrap().host_and_port(), ("::1", 9));
-        for wrong in ["", "inference:8000", "https://a", "http://", "http://a/metrics", "http://u:p@a"] {
+        for wrong in
+            ["", "inference:8000", "https://a", "http://", "http://a/metrics", "http://u:p@a"]
+        {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

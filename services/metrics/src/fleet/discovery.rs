@@ -52,7 +52,8 @@ impl Discovery {
 }
 
 async fn find(target: &Target, timeout: Duration) -> Result<Vec<Place>, String> {
-    let looked = tokio::time::timeout(timeout, tokio::net::lookup_host(target.host_and_port())).await;
+    let looked =
+        tokio::time::timeout(timeout, tokio::net::lookup_host(target.host_and_port())).await;
     let looked = looked.map_err(|_| format!("no address within {} ms", timeout.as_millis()))?;
     let addresses = looked.map_err(|error| error.to_string())?;
     // Each once, in an order that does not depend on the name server's.
@@ -65,7 +66,8 @@ async fn find(target: &Target, timeout: Duration) -> Result<Vec<Place>, String> 
             vec![Place { url: target.to_string(), addresses: addresses.into_iter().collect() }]
         }
         Target::Name(_) => {
-            let place = |address| Place { url: format!("http://{address}"), addresses: vec![address] };
+            let place =
+                |address| Place { url: format!("http://{address}"), addresses: vec![address] };
             addresses.into_iter().map(place).collect()
         }
     })
@@ -112,7 +114,9 @@ mod tests {
     async fn keeps_what_a_name_had_while_it_cannot_be_looked_up() {
         let mut discovery = Discovery::default();
         let before = look(&mut discovery, &["dns+http://127.0.0.1:8000"]).await.places;
-        discovery.last.insert("dns+http://nobody.invalid:1".to_owned(), before.into_values().collect());
+        discovery
+            .last
+            .insert("dns+http://nobody.invalid:1".to_owned(), before.into_values().collect());
         let found = look(&mut discovery, &["dns+http://nobody.invalid:1"]).await;
         assert_eq!((found.places.len(), found.failed.len()), (1, 1));
     }

@@ -82,7 +82,8 @@ fn labels(mut rest: &str) -> Result<Labels<'_>, String> {
         }
         let (label, after) = name(rest, |_| false).ok_or("a label's name is expected")?;
         let after = after.trim_start_matches(blank).strip_prefix('=');
-        let after = after.ok_or_else(|| format!("`=` is expected after the label `{}`", shown(label)))?;
+        let after =
+            after.ok_or_else(|| format!("`=` is expected after the label `{}`", shown(label)))?;
         let after = after.trim_start_matches(blank).strip_prefix('"');
         let after = after.ok_or_else(|| format!("the label `{}` has no quote", shown(label)))?;
         let (value, after) = quoted(after)?;

@@ -53,7 +53,9 @@ pub(crate) fn read(text: &str) -> Result<Reading, BadLine> {
 impl Reading {
     fn take(&mut self, sample: &Sample<'_>) -> Result<(), String> {
         match sample.name {
-            "canopy_process_start_time_seconds" => self.process_start_seconds = Some(count(sample)?),
+            "canopy_process_start_time_seconds" => {
+                self.process_start_seconds = Some(count(sample)?)
+            }
             "canopy_process_resident_memory_bytes" => self.memory_bytes = Some(count(sample)?),
             "canopy_model_info" if sample.value == 1.0 => {
                 let (model, version) = version(sample)?;
@@ -160,7 +162,9 @@ fn bin(sample: &Sample<'_>) -> Result<usize, String> {
 fn count(sample: &Sample<'_>) -> Result<f64, String> {
     let value = sample.value;
     let is_count = value.is_finite() && value >= 0.0;
-    is_count.then_some(value).ok_or_else(|| format!("{} is {value}, which is no count", sample.name))
+    is_count
+        .then_some(value)
+        .ok_or_else(|| format!("{} is {value}, which is no count", sample.name))
 }
 
 #[cfg(test)]
@@ -212,9 +216,15 @@ somebody_elses_total{x="y"} NaN
             ("canopy_predictions_total{model=\"m\"} 1\n", "no label `version`"),
             ("canopy_predictions_total{model=\"m\",version=\"1\"} -1\n", "which is no count"),
             ("canopy_predictions_total{model=\"m\",version=\"1\"} NaN\n", "which is no count"),
-            ("canopy_prediction_bin_total{model=\"m\",version=\"1\",bin=\"99999999\"} 1\n", "`bin`"),
+            (
+                "canopy_prediction_bin_total{model=\"m\",version=\"1\",bin=\"99999999\"} 1\n",
+                "`bin`",
+            ),
             ("http_requests_total{route=\"/predict\",status=\"ok\"} 1\n", "`status`"),
-            ("canopy_a{x=\"1\",y=\"2\"} 1\ncanopy_a{y=\"2\",x=\"1\"} 1\n", "line 2: the series was there"),
+            (
+                "canopy_a{x=\"1\",y=\"2\"} 1\ncanopy_a{y=\"2\",x=\"1\"} 1\n",
+                "line 2: the series was there",
+            ),
         ];
         for (text, reason) in cases {
             let bad = read(text).expect_err(text).to_string();

@@ -60,7 +60,13 @@ mod tests {
         assert_eq!(version(&folder), STEPS.len() as u32);
         let count = |table: &str| format!("SELECT count(*) FROM {table}");
         for table in [
-            "replicas", "counters", "rounds", "traffic_minutes", "version_minutes", "events", "actuals",
+            "replicas",
+            "counters",
+            "rounds",
+            "traffic_minutes",
+            "version_minutes",
+            "events",
+            "actuals",
             "pair_minutes",
         ] {
             let sql = count(table);

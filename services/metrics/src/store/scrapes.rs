@@ -100,7 +100,9 @@ fn remember(tx: &Transaction<'_>, taken: &Taken) -> Result<(), StoreError> {
              SET process_start_seconds = excluded.process_start_seconds, seen_ms = excluded.seen_ms
              RETURNING id",
         )?
-        .query_row(params![taken.url, taken.process_start_seconds, taken.seen.0], |row| row.get(0))?;
+        .query_row(params![taken.url, taken.process_start_seconds, taken.seen.0], |row| {
+            row.get(0)
+        })?;
     if taken.is_restart {
         tx.prepare_cached("DELETE FROM counters WHERE replica = ?1")?.execute([id])?;
     }
@@ -177,11 +179,8 @@ fn add_versions(tx: &Transaction<'_>, round: &Round) -> Result<(), StoreError> {
         let before = select.query_row(key, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)));
         let (counts, latency) = before.optional()?.unzip();
         let counts = counts.map(|counts| serde_json::from_str(&counts)).transpose()?;
-        let mut sum = Answered {
-            n_rows: 0,
-            counts: counts.unwrap_or_default(),
-            latency: buckets(latency)?,
-        };
+        let mut sum =
+            Answered { n_rows: 0, counts: counts.unwrap_or_default(), latency: buckets(latency)? };
         sum.add(&gained);
         upsert.execute(params![
             model.as_str(),

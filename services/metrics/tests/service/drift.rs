@@ -71,7 +71,8 @@ async fn a_stream_like_training_is_ok_and_a_shifted_one_names_its_feature() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_values_and_new_categories_are_named() {
-    let (_temp, _fake, service) = watch(&counted([400, 400], [200, 500], [500, 500], 200, 300)).await;
+    let (_temp, _fake, service) =
+        watch(&counted([400, 400], [200, 500], [500, 500], 200, 300)).await;
     let state = service.eventually("it is an alarm", |state| level(state) == "alarm").await;
     let features = state["drift"]["features"].as_array().unwrap();
     let of = |name: &str| features.iter().find(|feature| feature["name"] == name).unwrap();

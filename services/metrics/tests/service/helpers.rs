@@ -125,7 +125,8 @@ impl Fake {
                     let mut head = [0; 4096];
                     while let Ok(1..) = stream.read(&mut head).await {
                         let is_metrics = head.starts_with(b"GET /metrics");
-                        let body = if is_metrics { said.lock().unwrap().clone() } else { "{}".into() };
+                        let body =
+                            if is_metrics { said.lock().unwrap().clone() } else { "{}".into() };
                         let answer = format!(
                             "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
                             body.len()
@@ -172,6 +173,7 @@ pub(crate) fn free_port() -> u16 {
 /// The file of keys with one key.
 pub(crate) fn keys_file(folder: &TempDir, key: &str) -> PathBuf {
     let path = folder.path().join("keys");
-    std::fs::write(&path, format!("tests {}\n", registry::sha256_hex(key.as_bytes()))).expect("written");
+    std::fs::write(&path, format!("tests {}\n", registry::sha256_hex(key.as_bytes())))
+        .expect("written");
     path
 }

@@ -27,7 +27,9 @@ async fn the_numbers_need_a_key_and_the_page_does_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_watched_is_named_with_what_is() {
-    let fake = Fake::start("canopy_model_info{model=\"diamonds\",version=\"1\",estimator=\"x\"} 1\n").await;
+    let fake =
+        Fake::start("canopy_model_info{model=\"diamonds\",version=\"1\",estimator=\"x\"} 1\n")
+            .await;
     let service = Service::start(&[fake.url], "./nowhere").await;
     let ask = async |query: &str| {
         let answer = service.get(&format!("/api/state?{query}")).await;
@@ -43,5 +45,8 @@ async fn what_is_not_watched_is_named_with_what_is() {
     assert_eq!((status, &body["code"]), (400, &"invalid_query".into()));
     let (status, body) = ask("model=diamonds&window=24h").await;
     assert_eq!((status, &body["window"]), (200, &"24h".into()));
-    assert_eq!(body["traffic"].as_array().unwrap().len().clamp(239, 240), body["traffic"].as_array().unwrap().len());
+    assert_eq!(
+        body["traffic"].as_array().unwrap().len().clamp(239, 240),
+        body["traffic"].as_array().unwrap().len()
+    );
 }

@@ -12,8 +12,7 @@ fn nobody() -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_drains_and_exits_with_0() {
     let flags = ["--allow-anonymous", "--drain-delay=1s"];
-    let mut service =
-        Service::start_with(&nobody(), "./nowhere", Arc::new(folder()), &flags).await;
+    let mut service = Service::start_with(&nobody(), "./nowhere", Arc::new(folder()), &flags).await;
     service.signal("-TERM");
     eventually("/ready turns 503", async || {
         (service.get("/ready").await.status() == 503).then_some(())
@@ -26,8 +25,7 @@ async fn sigterm_drains_and_exits_with_0() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_stops_at_once() {
     let flags = ["--allow-anonymous", "--drain-delay=1h"];
-    let mut service =
-        Service::start_with(&nobody(), "./nowhere", Arc::new(folder()), &flags).await;
+    let mut service = Service::start_with(&nobody(), "./nowhere", Arc::new(folder()), &flags).await;
     service.signal("-INT");
     eventually("it drains", async || (service.get("/ready").await.status() == 503).then_some(()))
         .await;

@@ -16,7 +16,9 @@ use crate::replica::Replica;
 pub(crate) async fn sum_of(service: &Service, table: &str) -> Value {
     let path = service.data.path().join("metrics.sqlite");
     let connection = Connection::open(path).expect("the database");
-    let sql = format!("SELECT sum(answered), sum(refused), sum(failed) FROM {table}_minutes WHERE route = 'predict'");
+    let sql = format!(
+        "SELECT sum(answered), sum(refused), sum(failed) FROM {table}_minutes WHERE route = 'predict'"
+    );
     let sums = connection.query_row(&sql, [], |row| {
         Ok(json!({
             "answered": row.get::<_, i64>(0)?,
@@ -71,7 +73,10 @@ async fn promtool_likes_them_and_a_challenger_that_is_gone_is_told_of_no_more() 
 /// `promtool check metrics`: the format, and the conventions of names.
 fn check(text: &str) {
     if !Path::new("/usr/bin/promtool").exists() {
-        assert!(std::env::var_os("CI").is_none(), "CI must have promtool, of Debian's package prometheus");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI must have promtool, of Debian's package prometheus"
+        );
         eprintln!("skipped: needs promtool");
         return;
     }
