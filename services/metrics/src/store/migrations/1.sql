@@ -37,6 +37,7 @@ CREATE TABLE traffic_minutes (
 ) STRICT, WITHOUT ROWID;
 
 -- What a version answered in a minute, over all replicas. `distributions` and `latency` are JSON.
+-- With a rowid: without one, rows of this length would each fill a page of their own.
 CREATE TABLE version_minutes (
     model TEXT NOT NULL,
     version INTEGER NOT NULL,
@@ -46,7 +47,7 @@ CREATE TABLE version_minutes (
     distributions TEXT NOT NULL,
     latency TEXT NOT NULL,
     PRIMARY KEY (model, version, minute)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX version_minutes_by_minute ON version_minutes (minute);
 
 -- A sample of predictions. `inputs` is JSON: each feature's value by its name.
