@@ -51,4 +51,40 @@ pub enum EvaluationError {
         /// The confidence as given.
         confidence: f64,
     },
+    /// Counts of a window that belong to another baseline.
+    #[error("the baseline has {baseline} features and the window {live}; expected as many")]
+    Features {
+        /// Features of the baseline.
+        baseline: usize,
+        /// Features that were counted.
+        live: usize,
+    },
+    /// Counts of a feature that belong to another baseline.
+    #[error(
+        "the baseline of `{feature}` has {baseline} bins and the window {live}; expected as many"
+    )]
+    Bins {
+        /// The feature, or `prediction`.
+        feature: String,
+        /// Bins of the baseline.
+        baseline: usize,
+        /// Bins that were counted.
+        live: usize,
+    },
+    /// A chance of false alarms that no test has.
+    #[error("alpha is {alpha}; expected a number above 0 and below 1, such as 0.0001")]
+    Alpha {
+        /// The chance as given.
+        alpha: f64,
+    },
+    /// A pair of values of which no moments can be summed.
+    #[error(
+        "the prediction {prediction} and the actual value {actual} cannot be summed; expected finite numbers less than 1e60 training deviations from the training mean"
+    )]
+    Moments {
+        /// What the model said.
+        prediction: f64,
+        /// What was true.
+        actual: f64,
+    },
 }

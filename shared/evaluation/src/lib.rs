@@ -13,6 +13,9 @@ mod bootstrap;
 mod permutation_importance;
 mod scores;
 
+pub mod drift;
+pub mod live;
+
 pub use bootstrap::{
     BootstrapParams, Interval, PairedPredictions, mae_difference, rmse_difference,
 };

@@ -38,6 +38,21 @@ pub enum Action {
     Pruned,
 }
 
+impl Action {
+    /// The action as the ledger has it, such as `rolled_back`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Promoted => "promoted",
+            Self::RolledBack => "rolled_back",
+            Self::TrialSet => "trial_set",
+            Self::TrialStopped => "trial_stopped",
+            Self::Vetoed => "vetoed",
+            Self::Refused => "refused",
+            Self::Pruned => "pruned",
+        }
+    }
+}
+
 /// How a gate judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

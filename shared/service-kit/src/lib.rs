@@ -3,6 +3,7 @@
 #[cfg(target_env = "musl")]
 mod allocator;
 
+pub mod complaint;
 pub mod settings;
 pub mod telemetry;
 

@@ -46,7 +46,11 @@ struct Inner {
     series: Series,
     process: Collector,
     sampled: Mutex<Vec<Sampled>>,
+    appended: Mutex<Vec<Text>>,
 }
+
+/// Text in the exporter's own format, made when somebody looks.
+type Text = Box<dyn Fn() -> String + Send>;
 
 /// A gauge that is set when somebody looks.
 struct Sampled {
@@ -68,6 +72,7 @@ impl Exporter {
             series: Series::new(&SECONDS_BUCKETS, histograms),
             process: Collector::new("canopy_"),
             sampled: Mutex::default(),
+            appended: Mutex::default(),
         }));
         exporter.register(|| {
             exporter.0.process.describe();
@@ -91,6 +96,16 @@ impl Exporter {
         self.sampled().push(Sampled { gauge, value: Box::new(value) });
     }
 
+    /// Puts text behind the exporter's own, made each time: series whose labels come and go, which no handle can
+    /// take away again. Its names must not be those of handles.
+    pub fn append(&self, text: impl Fn() -> String + Send + 'static) {
+        self.appended().push(Box::new(text));
+    }
+
+    fn appended(&self) -> MutexGuard<'_, Vec<Text>> {
+        self.0.appended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sampled(&self) -> MutexGuard<'_, Vec<Sampled>> {
         self.0.sampled.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,7 +118,9 @@ impl Exporter {
             metrics::counter!("canopy_log_lines_lost_total").absolute(telemetry::lost_lines());
         });
         self.sampled().iter().for_each(|sampled| sampled.gauge.set((sampled.value)()));
-        self.0.series.text()
+        let mut text = self.0.series.text();
+        self.appended().iter().for_each(|append| text.push_str(&append()));
+        text
     }
 }
 
@@ -162,6 +179,17 @@ mod tests {
         assert!(exporter.render().contains("canopy_places 1\n"));
         *value.lock().unwrap() = 2.0;
         assert!(exporter.render().contains("canopy_places 2\n"));
+    }
+
+    #[test]
+    fn what_is_appended_comes_last_and_may_go_again() {
+        let (exporter, text) =
+            (Exporter::new(), Arc::new(Mutex::new("canopy_beds 1\n".to_owned())));
+        let read = Arc::clone(&text);
+        exporter.append(move || read.lock().unwrap().clone());
+        assert!(exporter.render().ends_with("\ncanopy_beds 1\n"));
+        text.lock().unwrap().clear();
+        assert!(!exporter.render().contains("canopy_beds"));
     }
 
     #[test]

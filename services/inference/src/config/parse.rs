@@ -1,9 +1,8 @@
-//! How settings are written: times, sizes, shares and limits.
+//! How settings are written: shares and limits; times, sizes and counts are those of `service_kit`.
 
 use std::fmt;
-use std::time::Duration;
 
-use bytesize::ByteSize;
+pub(super) use service_kit::settings::{at_least_one, interval, size};
 
 /// A limit that can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,31 +29,6 @@ impl fmt::Display for Limit {
             Self::Above(limit) => write!(f, "{limit}"),
             Self::Off => f.write_str("none"),
         }
-    }
-}
-
-/// A duration that is not zero, such as `5s` or `500ms`.
-pub(super) fn interval(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be more than 0, such as 5s".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}; write it as 5s, 500ms or 1m30s")),
-    }
-}
-
-pub(super) fn size(text: &str) -> Result<ByteSize, String> {
-    match text.parse::<ByteSize>() {
-        Ok(ByteSize(0)) => Err("it must be more than 0, such as 16MiB".to_owned()),
-        Ok(size) => Ok(size),
-        Err(error) => Err(format!("{error}; write it as 16MiB, 512KiB or 1GB")),
-    }
-}
-
-pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse::<usize>() {
-        Ok(0) => Err("it must be at least 1".to_owned()),
-        Ok(n) => Ok(n),
-        Err(error) => Err(error.to_string()),
     }
 }
 

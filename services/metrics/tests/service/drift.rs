@@ -1,0 +1,99 @@
+//! A stream that is not what training saw: which feature, how bad, and where that is said.
+//!
+//! A stand-in for a replica counts here, so that the stream is exactly known.
+
+use serde_json::Value;
+use testkit::{TempRegistry, draft};
+
+use crate::helpers::{Fake, Service};
+
+/// What a replica says of a thousand rows: the fixture's features and how many are in each bin.
+fn counted(carat: [u64; 2], cut: [u64; 2], grade: [u64; 2], missing: u64, unseen: u64) -> String {
+    let labels = "model=\"diamonds\",version=\"1\"";
+    let mut text = format!(
+        "canopy_model_info{{{labels},estimator=\"random-forest\"}} 1\n\
+         canopy_predictions_total{{{labels}}} {}\n\
+         canopy_feature_missing_total{{{labels},feature=\"carat\"}} {missing}\n\
+         canopy_feature_unseen_total{{{labels},feature=\"cut\"}} {unseen}\n",
+        carat.iter().sum::<u64>() + missing
+    );
+    for (feature, bins) in [("carat", carat), ("cut", cut), ("grade", grade)] {
+        for (bin, count) in bins.iter().enumerate() {
+            let labels = format!("{labels},feature=\"{feature}\",bin=\"{bin}\"");
+            text += &format!("canopy_feature_bin_total{{{labels}}} {count}\n");
+        }
+    }
+    for bin in 0..2 {
+        text += &format!("canopy_prediction_bin_total{{{labels},bin=\"{bin}\"}} 500\n");
+    }
+    text
+}
+
+async fn watch(text: &str) -> (TempRegistry, Fake, Service) {
+    let temp = TempRegistry::new();
+    temp.publish(draft("diamonds", 100.0)).await;
+    let fake = Fake::start(text).await;
+    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    (temp, fake, service)
+}
+
+fn level(state: &Value) -> &str {
+    state["drift"]["level"].as_str().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_like_training_is_ok_and_a_shifted_one_names_its_feature() {
+    let (_temp, fake, service) = watch(&counted([500, 500], [250, 750], [500, 500], 0, 0)).await;
+    let state = service.eventually("it is measured", |state| level(state) != "").await;
+    assert_eq!(level(&state), "ok", "{:#}", state["drift"]);
+    assert_eq!(state["drift"]["rows"], 1000);
+    assert_eq!(state["drift"]["version"], 1);
+    assert_eq!(state["drift"]["window"], "1h");
+    assert_eq!(state["versions"][0]["drift_level"], "ok");
+
+    // The stones are large now, and nothing else is different.
+    fake.say(&counted([600, 9400], [2500, 7500], [5000, 5000], 0, 0));
+    let state = service.eventually("it is an alarm", |state| level(state) == "alarm").await;
+    let first = &state["drift"]["features"][0];
+    assert_eq!((&first["name"], &first["level"]), (&"carat".into(), &"alarm".into()));
+    assert_eq!(first["bins"][1]["live"], 0.94);
+    assert_eq!(state["drift"]["features"][1]["level"], "ok");
+    let text = service.metrics().await;
+    let labels = "model=\"diamonds\",version=\"1\",window=\"1h\"";
+    for line in [
+        format!("canopy_feature_drift_level{{{labels},feature=\"carat\"}} 2\n"),
+        format!("canopy_feature_drift_level{{{labels},feature=\"cut\"}} 0\n"),
+        format!("canopy_drift_rows{{{labels}}} 10000\n"),
+    ] {
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_values_and_new_categories_are_named() {
+    let (_temp, _fake, service) =
+        watch(&counted([400, 400], [200, 500], [500, 500], 200, 300)).await;
+    let state = service.eventually("it is an alarm", |state| level(state) == "alarm").await;
+    let features = state["drift"]["features"].as_array().unwrap();
+    let of = |name: &str| features.iter().find(|feature| feature["name"] == name).unwrap();
+    assert_eq!(of("carat")["missing_ratio"], 0.2);
+    assert_eq!(of("cut")["unseen_ratio"], 0.3);
+    assert_eq!((&of("carat")["level"], &of("cut")["level"]), (&"alarm".into(), &"alarm".into()));
+    let text = service.metrics().await;
+    assert!(text.contains("canopy_feature_unseen_ratio"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_that_do_not_fit_the_baseline_are_said_and_not_compared() {
+    let labels = "model=\"diamonds\",version=\"1\"";
+    let strange = format!(
+        "canopy_model_info{{{labels},estimator=\"x\"}} 1\n\
+         canopy_feature_bin_total{{{labels},feature=\"carat\",bin=\"7\"}} 500\n"
+    );
+    let (_temp, _fake, service) = watch(&strange).await;
+    let state = service
+        .eventually("it is said", |state| state["problems"][0]["code"] == "drift_not_measured")
+        .await;
+    assert!(state["problems"][0]["text"].as_str().unwrap().contains("8 bins of `carat`"));
+    assert_eq!(state["drift"], Value::Null);
+}

@@ -1,0 +1,176 @@
+//! Replicas that are killed, that hang, that answer garbage: the numbers stay right, and the state says which.
+
+use serde_json::json;
+use testkit::{TempRegistry, draft};
+
+use crate::helpers::{Fake, Service, eventually};
+use crate::replica::{Replica, entry};
+
+async fn registry() -> TempRegistry {
+    let temp = TempRegistry::new();
+    temp.publish(draft("diamonds", 100.0)).await;
+    temp
+}
+
+/// When a process starts that nobody has seen yet: in the year 2096.
+const LATER: u64 = 4_000_000_000;
+
+/// What a replica says that started then and has answered so many rows.
+fn said(start: u64, rows: u64) -> String {
+    format!(
+        "canopy_process_start_time_seconds {start}\n\
+         canopy_predictions_total{{model=\"diamonds\",version=\"1\"}} {rows}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_killed_one_hanging_and_one_with_garbage_are_named_and_cost_no_count() {
+    let temp = registry().await;
+    let fine = Replica::start(&temp).await;
+    let mut killed = Replica::start(&temp).await;
+    let hanging = Replica::start(&temp).await;
+    let garbage = Fake::start("canopy_up 1\n<html>502 Bad Gateway</html>\n").await;
+    let targets = [fine.url(), killed.url(), hanging.url(), garbage.url.clone()];
+    let service = Service::start(&targets, temp.location()).await;
+    for (replica, n_requests) in [(&fine, 5), (&killed, 3), (&hanging, 2)] {
+        for _ in 0..n_requests {
+            replica.predict(10).await.expect("it answers");
+        }
+        replica.predict_badly().await;
+    }
+    let is_counted = |state: &serde_json::Value| state["versions"][0]["rows"] == 100;
+    let state = service.eventually("100 rows are counted", is_counted).await;
+    assert_eq!(state["fleet"]["ready"], 3);
+    assert_eq!(state["fleet"]["invalid"], 1);
+    assert_eq!(state["model"], "diamonds");
+    assert_eq!(state["versions"][0]["version"], 1);
+    let invalid = entry(&state, &garbage.url);
+    assert_eq!(invalid["state"], "invalid");
+    assert!(invalid["reason"].as_str().unwrap().contains("line 2"), "{invalid}");
+    let codes = |state: &serde_json::Value| -> Vec<String> {
+        let problems = state["problems"].as_array().unwrap().iter();
+        problems.map(|problem| problem["code"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(codes(&state), ["replica_invalid"], "{:#}", state["problems"]);
+
+    killed.kill();
+    hanging.signal("-STOP");
+    fine.predict(7).await.expect("it answers");
+    let state = service
+        .eventually("two are away and one answers", |state| {
+            state["fleet"]["unreachable"] == 2 && state["versions"][0]["rows"] == 107
+        })
+        .await;
+    assert_eq!(state["fleet"]["ready"], 1);
+    assert_eq!(entry(&state, &fine.url())["state"], "ready");
+    assert_eq!(entry(&state, &killed.url())["state"], "unreachable");
+    let reason = entry(&state, &hanging.url())["reason"].clone();
+    assert_eq!(reason, "no answer within 500 ms");
+
+    hanging.signal("-CONT");
+    hanging.predict(1).await.expect("it goes on");
+    let killed = killed.start_anew().await;
+    killed.predict(2).await.expect("another process answers");
+    garbage.say("canopy_model_info{model=\"diamonds\",version=\"1\",estimator=\"x\"} 1\n");
+    let state = service
+        .eventually("all are back, and what they did is added", |state| {
+            state["fleet"]["ready"] == 4 && state["versions"][0]["rows"] == 110
+        })
+        .await;
+    assert_eq!(state["fleet"]["version_skew"], false);
+    assert!(codes(&state).is_empty(), "{:#}", state["problems"]);
+    // 5 + 3 + 2 requests of ten rows, three refused, and three single ones since.
+    let requests = crate::series::sum_of(&service, "traffic").await;
+    assert_eq!(requests, json!({"answered": 13, "refused": 3, "failed": 0}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_starts_anew_between_two_looks_is_counted_from_0() {
+    let temp = registry().await;
+    let fake = Fake::start(&said(LATER, 50)).await;
+    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    let rows = async |n: u64| {
+        service.eventually("the rows are counted", |s| s["versions"][0]["rows"] == n).await
+    };
+    rows(50).await;
+    // Another process, which has done more than the one before: only its start tells.
+    fake.say(&said(LATER + 1000, 60));
+    rows(110).await;
+    // The same process, as far as anybody can tell, with less than before.
+    fake.say(&said(LATER + 1000, 7));
+    rows(117).await;
+    fake.say(&said(LATER + 1000, 9));
+    rows(119).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_makes_no_other_process() {
+    let temp = registry().await;
+    let fake = Fake::start(&said(1_000_000, 50)).await;
+    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    for (start, n_rows) in [(1_000_001, 51), (1_000_000, 52), (1_003_600, 53)] {
+        fake.say(&said(start, n_rows));
+        let is_counted = |s: &serde_json::Value| s["versions"][0]["rows"] == n_rows;
+        service.eventually("the rows are counted", is_counted).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_several_servers_is_named_and_not_counted() {
+    let temp = registry().await;
+    let fake = Fake::start(&said(1_000_000, 50)).await;
+    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    let rows = async |n: u64| {
+        service.eventually("the rows are counted", |s| s["versions"][0]["rows"] == n).await
+    };
+    rows(50).await;
+    fake.say(&said(1_000_500, 20));
+    rows(70).await;
+    fake.say(&said(1_000_000, 51));
+    let is_invalid = |state: &serde_json::Value| state["fleet"]["invalid"] == 1;
+    let state = service.eventually("the address is refused", is_invalid).await;
+    let reason = state["fleet"]["replicas"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("several servers") && reason.contains("dns+http://"), "{reason}");
+    assert_eq!(state["versions"][0]["rows"], 70);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_to_ask_is_said_with_what_to_do() {
+    let temp = registry().await;
+    let targets = ["http://127.0.0.1:1".to_owned(), "dns+http://nobody.invalid:8000".to_owned()];
+    let service = Service::start(&targets, temp.location()).await;
+    let state = service.state().await;
+    let problems = state["problems"].as_array().unwrap();
+    let of = |code: &str| problems.iter().find(|problem| problem["code"] == code).unwrap();
+    assert!(of("target_not_found")["text"].as_str().unwrap().contains("nobody.invalid"));
+    assert!(of("no_replica_reachable")["action"].as_str().unwrap().contains("--targets"));
+    assert_eq!(state["fleet"]["unreachable"], 1);
+    assert_eq!(state["model"], serde_json::Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_away_is_said_and_what_was_read_stays() {
+    let temp = registry().await;
+    let replica = Replica::start(&temp).await;
+    let elsewhere = crate::helpers::folder();
+    let place = elsewhere.path().join("models");
+    let location = place.to_str().unwrap().to_owned();
+    let service = Service::start(&[replica.url()], &location).await;
+    replica.predict(1).await.expect("it answers");
+    let is_said = |state: &serde_json::Value| state["problems"][0]["code"] == "registry_unreadable";
+    let state = service.eventually("the registry is away", is_said).await;
+    assert!(state["problems"][0]["action"].as_str().unwrap().contains("--registry"));
+    assert_eq!(state["drift"], serde_json::Value::Null);
+    std::os::unix::fs::symlink(temp.location(), &place).expect("a link");
+    let state = service
+        .eventually("it is read", |state| state["versions"][0]["training"]["rmse"] == 1.0)
+        .await;
+    assert_eq!(state["problems"], json!([]), "{:#}", state["problems"]);
+    std::fs::remove_file(&place).expect("removed");
+    let state = service.eventually("it is away again", is_said).await;
+    assert_eq!(state["versions"][0]["training"]["rmse"], 1.0, "what was read stays");
+    eventually("the series says so", async || {
+        service.metrics().await.contains("\ncanopy_registry_readable 0\n").then_some(())
+    })
+    .await;
+}
