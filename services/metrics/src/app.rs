@@ -1,10 +1,12 @@
 //! What the service holds, and which routes it answers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use service_kit::auth::Authenticator;
+use service_kit::budget::BodyBudget;
 use service_kit::edge::Edge;
 use service_kit::guard::Guard;
 use service_kit::health::{self, Health, Readiness};
@@ -13,19 +15,27 @@ use service_kit::metrics::Exporter;
 use service_kit::problem::Problem;
 use service_kit::rejection::Rejections;
 use service_kit::serve;
+use service_kit::shed::TimeLimit;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{self, Millis};
 use crate::config::Config;
-use crate::routes::{dashboard, state, stream};
+use crate::metrics::IntakeSeries;
+use crate::routes::{actuals, dashboard, events, state, stream};
 use crate::selection::States;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::{error, series};
 
 /// Every route but those of the page's files, as the label `route` has it.
-const ROUTES: [&str; 5] = ["/health", "/ready", "/metrics", "/api/state", "/api/stream"];
+const ROUTES: [&str; 7] =
+    ["/health", "/ready", "/metrics", "/api/state", "/api/stream", "/actuals", "/events"];
+
+/// How long a body may take to come and to be stored.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// Bodies that are read at once, in those of the largest size.
+const N_LARGE_BODIES: usize = 2;
 
 /// What the service holds.
 #[derive(Debug)]
@@ -36,6 +46,10 @@ pub(crate) struct App {
     pub(crate) readiness: Readiness,
     /// Refused requests.
     pub(crate) rejections: Rejections,
+    /// What came in.
+    pub(crate) series: IntakeSeries,
+    /// What bodies that are being read and stored may take together.
+    pub(crate) body_budget: BodyBudget,
     /// What is remembered.
     pub(crate) store: Store,
     /// What is known now; whoever follows it gets the newest.
@@ -61,6 +75,11 @@ impl App {
         let snapshot = snapshots.subscribe();
         exporter.append(move || series::render(&snapshot.borrow()));
         Ok(Self {
+            body_budget: BodyBudget::new(
+                max_body(&config).saturating_mul(N_LARGE_BODIES),
+                &exporter,
+            ),
+            series: IntakeSeries::new(&exporter),
             store: Store::open(&config.store.data)?,
             started,
             rejections: Rejections::new(&exporter, error::codes()),
@@ -75,18 +94,44 @@ impl App {
     }
 }
 
+impl App {
+    /// The largest body, in bytes.
+    pub(crate) fn max_body(&self) -> usize {
+        max_body(&self.config)
+    }
+}
+
+fn max_body(config: &Config) -> usize {
+    usize::try_from(config.requests.max_body.as_u64()).unwrap_or(usize::MAX)
+}
+
 /// A handle on the app that handlers take.
 pub(crate) type AppState = Arc<App>;
 
 /// The routes, and whose key each needs.
-pub(crate) fn routes(app: &AppState, callers: Arc<Authenticator>) -> impl serve::Routes {
+pub(crate) fn routes(
+    app: &AppState,
+    callers: Arc<Authenticator>,
+    senders: Arc<Authenticator>,
+) -> impl serve::Routes {
     let routes: Vec<_> = ROUTES.into_iter().chain(dashboard::paths()).collect();
     let edge = Edge::new(HttpSeries::new(&app.exporter, &routes), app.rejections.clone());
     let guard = Guard::new(callers);
+    let in_time = TimeLimit::new(TIME_LIMIT);
     Router::new()
-        .route("/api/state", get(state::state))
-        .route("/api/stream", get(stream::stream))
-        .layer(guard.layer())
+        .route("/actuals", post(actuals::take))
+        .layer((guard.layer(), in_time.layer()))
+        .merge(
+            Router::new()
+                .route("/events", post(events::take))
+                .layer((Guard::new(senders).layer(), in_time.layer())),
+        )
+        .merge(
+            Router::new()
+                .route("/api/state", get(state::state))
+                .route("/api/stream", get(stream::stream))
+                .layer(guard.layer()),
+        )
         .merge(dashboard::router())
         .with_state(Arc::clone(app))
         .merge(health::router(Health::new(app.readiness.clone(), app.exporter.clone())))

@@ -102,7 +102,8 @@ pub struct StoreArgs {
     /// How long minutes of traffic, of distributions and of quality are kept
     #[arg(long, env = "CANOPY_RETENTION", value_name = "TIME", default_value = "30d", value_parser = interval)]
     pub retention: Duration,
-    /// How long the rows of events are kept: what a prediction was made from
+    /// How long the rows of events are kept, what a prediction was made from, and the actuals; an
+    /// actual that comes later pairs with nothing
     #[arg(long, env = "CANOPY_EVENT_RETENTION", value_name = "TIME", default_value = "7d", value_parser = interval)]
     pub event_retention: Duration,
 }

@@ -23,6 +23,7 @@ mod registry_view;
 mod drift;
 mod observer;
 mod problems;
+mod quality;
 mod snapshot;
 mod state;
 mod window;

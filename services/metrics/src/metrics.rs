@@ -8,6 +8,7 @@ use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram,
 use service_kit::metrics::Exporter;
 
 use crate::fleet::Trouble;
+use crate::store::{ActualCounts, EventCounts};
 
 /// What looks at replicas came to.
 #[derive(Debug, Clone)]
@@ -52,5 +53,52 @@ impl ScrapeSeries {
         };
         outcome.increment(1);
         self.duration.record(took);
+    }
+}
+
+/// What inference servers and people's systems sent.
+#[derive(Debug, Clone)]
+pub(crate) struct IntakeSeries {
+    /// Accepted, duplicate, expired.
+    events: [Counter; 3],
+    /// Accepted, duplicate, corrected, unmatched.
+    actuals: [Counter; 4],
+}
+
+impl IntakeSeries {
+    pub(crate) fn new(exporter: &Exporter) -> Self {
+        const EVENTS: &str = "canopy_events_received_total";
+        const ACTUALS: &str = "canopy_actuals_received_total";
+        exporter.register(|| {
+            describe_counter!(EVENTS, "Prediction events that were stored, by what became of them.");
+            describe_counter!(
+                ACTUALS,
+                "Actuals that were stored, by what became of them; unmatched ones wait for their prediction."
+            );
+            let counter = |name: &'static str, outcome: &'static str| {
+                let counter = counter!(name, "outcome" => outcome);
+                counter.absolute(0);
+                counter
+            };
+            Self {
+                events: ["accepted", "duplicate", "expired"].map(|outcome| counter(EVENTS, outcome)),
+                actuals: ["accepted", "duplicate", "corrected", "unmatched"]
+                    .map(|outcome| counter(ACTUALS, outcome)),
+            }
+        })
+    }
+
+    pub(crate) fn count_events(&self, counts: EventCounts) {
+        let EventCounts { accepted, duplicates, expired } = counts;
+        for (counter, n) in self.events.iter().zip([accepted, duplicates, expired]) {
+            counter.increment(n);
+        }
+    }
+
+    pub(crate) fn count_actuals(&self, counts: ActualCounts) {
+        let ActualCounts { accepted, duplicates, corrected, unmatched } = counts;
+        for (counter, n) in self.actuals.iter().zip([accepted, duplicates, corrected, unmatched]) {
+            counter.increment(n);
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use evaluation::drift::{DriftLevel, FeatureDrift};
+use evaluation::live::Quality;
 use registry::{CHALLENGER, ModelName};
 
 use crate::clock::Millis;
@@ -21,6 +22,7 @@ pub(crate) fn render(snapshot: &Snapshot) -> String {
     fleet(&mut text, snapshot);
     versions(&mut text, snapshot);
     drift(&mut text, snapshot);
+    quality(&mut text, snapshot);
     registry(&mut text, snapshot);
     volumes(&mut text, snapshot);
     text.render()
@@ -164,6 +166,45 @@ fn shares(text: &mut Text, labels: &[(&str, &str)], drift: &FeatureDrift) {
     for (name, value, help) in shares {
         if let Some(value) = value {
             text.gauge(name, help, labels, value);
+        }
+    }
+}
+
+fn quality(text: &mut Text, snapshot: &Snapshot) {
+    for (model, version) in current(snapshot) {
+        let Some(manifest) = snapshot.model(model).and_then(|model| model.manifest(version)) else {
+            continue;
+        };
+        for window in snapshot.windows.iter().map(|sums| sums.window) {
+            let Some(pairs) = snapshot.pairs(model, version, window) else { continue };
+            let labels = OfVersion::new(model, version, window);
+            let labels = labels.with(&[]);
+            let live = pairs.quality(manifest);
+            let value = |figure: fn(&Quality) -> Option<f64>| live.as_ref().and_then(figure);
+            let figures = [
+                ("mae", value(|q| Some(q.mae.value)), "Mean absolute error"),
+                ("rmse", value(|q| Some(q.rmse.value)), "Root mean squared error"),
+                ("rmse_low", value(|q| q.rmse.low), "Lower end of the 95 % interval of the RMSE"),
+                ("rmse_high", value(|q| q.rmse.high), "Upper end of the 95 % interval of the RMSE"),
+                ("bias", value(|q| Some(q.bias.value)), "Mean of prediction less actual"),
+                ("r2", value(|q| Some(q.r2?.value)), "Coefficient of determination"),
+                (
+                    "pairs",
+                    Some(live.map_or(0.0, |q| q.pairs as f64)),
+                    "Pairs, as the live scores have them,",
+                ),
+                (
+                    "without_actual_ratio",
+                    pairs.without_actual_ratio(),
+                    "Share that waits for an actual",
+                ),
+            ];
+            for (name, value, help) in figures {
+                if let Some(value) = value {
+                    let help = format!("{help} of sampled predictions.");
+                    text.gauge(&format!("canopy_live_{name}"), &help, &labels, value);
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use service_kit::auth::{Authenticator, WATCH_INTERVAL};
+use service_kit::auth::{AuthArgs, Authenticator, PlainKeys, WATCH_INTERVAL};
 use service_kit::connection_series::ConnectionSeries;
 use service_kit::serve::{self, ServeLimits};
 use tokio::net::TcpListener;
@@ -19,6 +19,8 @@ use crate::observer;
 pub struct Server {
     app: Arc<App>,
     callers: Arc<Authenticator>,
+    /// Who may send events.
+    senders: Arc<Authenticator>,
     listener: TcpListener,
 }
 
@@ -33,11 +35,12 @@ impl Server {
         tracing::info!(?config, "starting");
         let app = Arc::new(App::new(config)?);
         let callers = Authenticator::from_args(&app.config.auth, &app.exporter)?;
+        let senders = senders(&app, &callers)?;
         let address = app.config.listen.listen;
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("listening on {address}; choose another with --listen"))?;
-        Ok(Self { app, callers, listener })
+        Ok(Self { app, callers, senders, listener })
     }
 
     /// The address it is bound to.
@@ -55,10 +58,13 @@ impl Server {
     ///
     /// Where the listener is lost.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { app, callers, listener } = self;
+        let Self { app, callers, senders, listener } = self;
         let stop = CancellationToken::new();
         let _stops_the_tasks = stop.clone().drop_guard();
         tokio::spawn(Arc::clone(&callers).watch(WATCH_INTERVAL, stop.clone()));
+        if !Arc::ptr_eq(&callers, &senders) {
+            tokio::spawn(Arc::clone(&senders).watch(WATCH_INTERVAL, stop.clone()));
+        }
         observer::start(&app, &stop);
         let closing = app.closing.clone();
         let shutdown = async move {
@@ -67,7 +73,7 @@ impl Server {
         };
         let server = serve::Server {
             listener,
-            routes: app::routes(&app, callers),
+            routes: app::routes(&app, callers, senders),
             readiness: app.readiness.clone(),
             limits: ServeLimits {
                 drain_delay: app.config.listen.drain_delay,
@@ -80,4 +86,15 @@ impl Server {
         let connections = ConnectionSeries::new(&app.exporter);
         Ok(server.run_counted_until(connections, shutdown).await?)
     }
+}
+
+/// Those with a key of the events' own file; where there is none, those who may call.
+fn senders(app: &App, callers: &Arc<Authenticator>) -> anyhow::Result<Arc<Authenticator>> {
+    let Some(file) = &app.config.requests.events_keys_file else { return Ok(Arc::clone(callers)) };
+    let args = AuthArgs {
+        api_keys_file: Some(file.clone()),
+        plain_keys: PlainKeys::default(),
+        ..app.config.auth.clone()
+    };
+    Authenticator::from_args(&args, &app.exporter).context("the keys for events")
 }

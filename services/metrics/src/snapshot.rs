@@ -11,8 +11,9 @@ use crate::clock::Millis;
 use crate::config::{Config, Window};
 use crate::drift;
 use crate::fleet::{Answered, FleetView, Rates, State};
+use crate::quality::{self, Pairs, WindowPairs};
 use crate::registry_view::{ModelView, RegistryView, Wanted};
-use crate::store::{Scan, Store, StoreError, TrafficMinute, VersionMinute};
+use crate::store::{RecentEvent, Scan, Store, StoreError, TrafficMinute, Units, VersionMinute};
 use crate::volume::Volume;
 use crate::window::WindowSums;
 
@@ -29,11 +30,16 @@ pub(crate) struct Snapshot {
     /// In the order of the settings.
     pub(crate) windows: Vec<WindowSums>,
     drift: BTreeMap<Key, Result<Drift, String>>,
+    pairs: Vec<WindowPairs>,
+    recent: BTreeMap<ModelName, Vec<RecentEvent>>,
     /// Why the database could not be read.
     pub(crate) not_read: Option<String>,
     pub(crate) store_bytes: u64,
     pub(crate) store_volume: Option<Volume>,
 }
+
+/// Events that are shown.
+const MAX_EVENTS: usize = 50;
 
 /// A version in a window.
 type Key = (ModelName, u64, Window);
@@ -56,6 +62,8 @@ impl Snapshot {
             registry: Arc::default(),
             windows: Vec::new(),
             drift: BTreeMap::new(),
+            pairs: Vec::new(),
+            recent: BTreeMap::new(),
             not_read: None,
             store_bytes: 0,
             store_volume: None,
@@ -74,6 +82,8 @@ impl Snapshot {
         at: Millis,
         generation: u64,
     ) -> Result<Self, StoreError> {
+        store.pair(units(&sources.registry)).await?;
+        let pairs = store.scan_pairs(&config.drift.windows, at).await?;
         let Windows(windows) = store.scan_windows(&config.drift.windows, at).await?;
         let (store_bytes, store_volume) = store.size().await?;
         let mut snapshot = Self {
@@ -82,11 +92,16 @@ impl Snapshot {
             fleet: sources.fleet,
             registry: sources.registry,
             windows,
+            pairs,
             store_bytes,
             store_volume,
             ..Self::empty(at)
         };
         snapshot.drift = snapshot.measured(config.drift.drift_alpha);
+        for model in &snapshot.models {
+            let recent = store.recent_events(model.clone(), MAX_EVENTS).await?;
+            snapshot.recent.insert(model.clone(), recent);
+        }
         Ok(snapshot)
     }
 
@@ -144,6 +159,16 @@ impl Snapshot {
         window: Window,
     ) -> Option<&Result<Drift, String>> {
         self.drift.get(&(model.clone(), version, window))
+    }
+
+    /// The sampled predictions of a version in a window.
+    pub(crate) fn pairs(&self, model: &ModelName, version: u64, window: Window) -> Option<&Pairs> {
+        self.pairs.iter().find(|pairs| pairs.window == window)?.version(model, version)
+    }
+
+    /// The latest of a model's sampled predictions.
+    pub(crate) fn recent(&self, model: &ModelName) -> &[RecentEvent] {
+        self.recent.get(model).map_or(&[], Vec::as_slice)
     }
 
     /// The versions that have an alias, answered in a window, or are served, ascending.
@@ -217,6 +242,19 @@ fn models(config: &Config, fleet: &FleetView, windows: &[WindowSums]) -> Vec<Mod
     models.into_iter().cloned().collect()
 }
 
+/// What the pairs of each version are summed in, as far as its manifest is known.
+fn units(registry: &RegistryView) -> Units {
+    let models = registry.models.iter();
+    let manifests = models.flat_map(|(name, model)| {
+        let known = model
+            .versions
+            .iter()
+            .filter_map(|(version, read)| Some((*version, read.as_ref().ok()?)));
+        known.map(move |(version, manifest)| ((name.clone(), version), quality::unit(manifest)))
+    });
+    manifests.collect()
+}
+
 /// All windows, from one reading of the minutes.
 #[derive(Debug)]
 struct Windows(Vec<WindowSums>);
@@ -240,6 +278,21 @@ impl Scan for Windows {
 }
 
 impl Store {
+    async fn scan_pairs(
+        &self,
+        windows: &[Window],
+        at: Millis,
+    ) -> Result<Vec<WindowPairs>, StoreError> {
+        let now = at.minute();
+        let mut sums: Vec<_> =
+            windows.iter().map(|&window| WindowPairs::new(window, now)).collect();
+        let first = sums.iter().map(WindowPairs::first).min().unwrap_or(now);
+        for minute in self.pair_minutes(first).await? {
+            sums.iter_mut().for_each(|pairs| pairs.add(&minute));
+        }
+        Ok(sums)
+    }
+
     async fn scan_windows(&self, windows: &[Window], at: Millis) -> Result<Windows, StoreError> {
         let now = at.minute();
         let sums: Vec<_> = windows.iter().map(|&window| WindowSums::new(window, now)).collect();

@@ -1,7 +1,9 @@
 //! The state document: what `/api/state` answers and the dashboard shows, for one model and one window.
 
+mod events;
 mod fleet;
 mod history;
+mod quality;
 mod versions;
 
 use evaluation::drift::Drift;
@@ -14,8 +16,10 @@ use crate::problems::{Trouble, problems};
 use crate::snapshot::Snapshot;
 use crate::window::WindowSums;
 
+use events::Event;
 use fleet::Fleet;
 use history::AliasMove;
+use quality::LiveQuality;
 use versions::Version;
 
 /// Everything the dashboard shows.
@@ -33,9 +37,9 @@ pub(crate) struct State<'a> {
     traffic: Vec<TrafficPoint>,
     versions: Vec<Version<'a>>,
     drift: Option<WindowDrift<'a>>,
-    quality: (),
+    quality: Option<LiveQuality>,
     aliases: Vec<AliasMove<'a>>,
-    events: [(); 0],
+    events: Vec<Event<'a>>,
     problems: Vec<Trouble>,
 }
 
@@ -93,9 +97,13 @@ impl<'a> State<'a> {
             traffic: traffic.into_iter().map(TrafficPoint::from).collect(),
             versions: model.map_or_else(Vec::new, |model| versions::of(snapshot, model, *window)),
             drift: model.and_then(|model| WindowDrift::of(snapshot, model, *window)),
-            quality: (),
+            quality: model.and_then(|model| {
+                LiveQuality::of(snapshot, model, snapshot.champion(model)?, *window)
+            }),
             aliases: model.map_or_else(Vec::new, |model| history::of(snapshot, model)),
-            events: [],
+            events: model.map_or_else(Vec::new, |model| {
+                snapshot.recent(model).iter().map(Event::of).collect()
+            }),
             problems: problems(snapshot),
         }
     }

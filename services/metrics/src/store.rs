@@ -4,8 +4,11 @@
 //! state before it. Both work on threads where waiting for a disk holds up nobody.
 //! Each table has a file of its own below; the tables themselves are in `migrations/`.
 
+mod actuals;
 mod error;
+mod events;
 mod migrations;
+mod pairs;
 mod retention;
 mod scrapes;
 mod windows;
@@ -18,7 +21,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+pub(crate) use actuals::{Actual, ActualCounts};
 pub(crate) use error::StoreError;
+pub(crate) use events::{Event, EventCounts, RecentEvent};
+pub(crate) use pairs::{PairMinute, Units};
 pub(crate) use retention::Cutoffs;
 pub(crate) use scrapes::{LastSeen, Round, Taken};
 pub(crate) use windows::{Scan, TrafficMinute, VersionMinute};

@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::config::Window;
 use crate::snapshot::Snapshot;
 
+use super::quality::LiveQuality;
+
 /// One version in the window.
 #[derive(Debug, Serialize)]
 pub(super) struct Version<'a> {
@@ -17,7 +19,7 @@ pub(super) struct Version<'a> {
     created_at: Option<&'a str>,
     estimator: Option<&'a str>,
     training: Option<Training>,
-    live: (),
+    live: Option<LiveQuality>,
     drift_level: DriftLevel,
     model_p50_seconds: Option<f64>,
     model_p99_seconds: Option<f64>,
@@ -70,7 +72,7 @@ impl<'a> Version<'a> {
             created_at: manifest.map(|manifest| manifest.provenance.finished_at.as_str()),
             estimator: manifest.map(|manifest| manifest.estimator.name.as_str()),
             training: manifest.map(Training::of),
-            live: (),
+            live: LiveQuality::of(snapshot, model, version, window),
             drift_level: drift.map_or(DriftLevel::Unknown, |drift| drift.level),
             model_p50_seconds: latency(0.5),
             model_p99_seconds: latency(0.99),

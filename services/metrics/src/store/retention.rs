@@ -11,9 +11,9 @@ const STEP: usize = 2000;
 /// What is older goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cutoffs {
-    /// Minutes, actuals, replicas that were not seen since.
+    /// Minutes, and replicas that were not seen since.
     pub(crate) minutes: Millis,
-    /// Rows of events.
+    /// Rows of events, and actuals.
     pub(crate) events: Millis,
 }
 
@@ -21,20 +21,29 @@ impl Store {
     /// Removes what is past its time; gives how many rows that were.
     pub(crate) async fn forget(&self, cutoffs: Cutoffs) -> Result<usize, StoreError> {
         let minute = cutoffs.minutes.minute().0;
+        // Whole minutes of events go, and none that is still to be summed up: its sum would miss what went.
+        let events = cutoffs.events.minute().start().0;
+        let settled = "NOT EXISTS (SELECT 1 FROM changed_minutes AS changed
+             WHERE changed.model = events.model AND changed.version = events.version
+             AND changed.minute = events.time_ms / 60000)";
+        // An actual that came before its event stays as long as that one does.
+        let unpaired = "NOT EXISTS (SELECT 1 FROM events
+             WHERE events.request_id = actuals.request_id AND events.row = actuals.row)";
         let tables = [
-            ("rounds", "minute", "minute", minute),
-            ("traffic_minutes", "minute, replica, route", "minute", minute),
-            ("version_minutes", "model, version, minute", "minute", minute),
-            ("pair_minutes", "model, version, minute", "minute", minute),
-            ("replicas", "id", "seen_ms", cutoffs.minutes.0),
-            ("actuals", "request_id, row", "time_ms", cutoffs.minutes.0),
-            ("events", "request_id, row", "time_ms", cutoffs.events.0),
+            ("rounds", "minute", "minute", minute, "TRUE"),
+            ("traffic_minutes", "minute, replica, route", "minute", minute, "TRUE"),
+            ("version_minutes", "model, version, minute", "minute", minute, "TRUE"),
+            ("changed_minutes", "model, version, minute", "minute", minute, "TRUE"),
+            ("pair_minutes", "model, version, minute", "minute", minute, "TRUE"),
+            ("replicas", "id", "seen_ms", cutoffs.minutes.0, "TRUE"),
+            ("events", "request_id, row", "time_ms", events, settled),
+            ("actuals", "request_id, row", "time_ms", events, unpaired),
         ];
         let mut removed = 0;
-        for (table, key, time, before) in tables {
+        for (table, key, time, before, condition) in tables {
             let sql = format!(
                 "DELETE FROM {table} WHERE ({key}) IN
-                 (SELECT {key} FROM {table} WHERE {time} < ?1 ORDER BY {time} LIMIT ?2)"
+                 (SELECT {key} FROM {table} WHERE {time} < ?1 AND {condition} ORDER BY {time} LIMIT ?2)"
             );
             loop {
                 let sql = sql.clone();
@@ -79,10 +88,10 @@ mod tests {
             .await
             .unwrap();
         let cutoffs = Cutoffs { minutes: Millis(1000 * 60_000), events: Millis(4000 * 60_000) };
-        assert_eq!(store.forget(cutoffs).await.unwrap(), 4000 + 5 * 1000 + 1);
+        assert_eq!(store.forget(cutoffs).await.unwrap(), 2 * 4000 + 4 * 1000 + 1);
         let left = [
             ("events", 1000),
-            ("actuals", 4000),
+            ("actuals", 1000),
             ("rounds", 4000),
             ("traffic_minutes", 4000),
             ("version_minutes", 4000),

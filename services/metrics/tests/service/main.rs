@@ -5,6 +5,7 @@ mod fleet;
 mod helpers;
 mod keys;
 mod process;
+mod quality;
 mod replica;
 mod restart;
 mod series;

@@ -62,6 +62,7 @@ CREATE TABLE events (
     PRIMARY KEY (request_id, row)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX events_by_time ON events (time_ms);
+CREATE INDEX events_by_version ON events (model, version, time_ms);
 
 -- The truth, as it came; `time_ms` is when.
 CREATE TABLE actuals (
@@ -72,6 +73,14 @@ CREATE TABLE actuals (
     PRIMARY KEY (request_id, row)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX actuals_by_time ON actuals (time_ms);
+
+-- Minutes in which predictions or actuals have come since pair_minutes was written.
+CREATE TABLE changed_minutes (
+    model TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    PRIMARY KEY (model, version, minute)
+) STRICT, WITHOUT ROWID;
 
 -- Sums over the pairs of prediction and actual, by the minute of the prediction; `moments` is JSON.
 CREATE TABLE pair_minutes (
