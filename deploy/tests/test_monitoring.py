@@ -264,14 +264,14 @@ def test_no_two_dashboards_have_one_uid():
 
 def test_the_operator_scrapes_each_server_once():
     objects = render("base+monitoring/operator")
-    [monitor] = of_kind(objects, "PodMonitor", "ServiceMonitor")
-    for item in (monitor, load(MONITORING / "operator/servicemonitor.yaml")):
-        found = [
-            name
-            for name, template in pod_templates(objects).items()
-            if name.startswith("Deployment/") and selects(item["spec"]["selector"], template["metadata"]["labels"])
-        ]
-        assert found == ["Deployment/inference"]
+    monitors = of_kind(objects, "PodMonitor", "ServiceMonitor")
+    assert [item["metadata"]["name"] for item in monitors] == ["inference", "metrics"]
+    for item in (*monitors, *documents(MONITORING / "operator/servicemonitor.yaml")):
+        name, selector = item["metadata"]["name"], item["spec"]["selector"]
+        found = [pods for pods, template in pod_templates(objects).items() if selects(selector, template["metadata"]["labels"])]
+        assert found == [f"Deployment/{name}"]
+        # Through two Services a ServiceMonitor would scrape a pod twice.
+        services = [other for other in of_kind(objects, "Service") if selects(selector, other["metadata"]["labels"])]
+        assert services == [one(objects, "Service", name)]
         [endpoint] = item["spec"].get("podMetricsEndpoints") or item["spec"]["endpoints"]
         assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
-        assert selects(item["spec"]["selector"], one(objects, "Service", "inference")["metadata"]["labels"])

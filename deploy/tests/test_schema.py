@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import referencing
 from kubernetes_validate import utils
-from manifests import MONITORING, load, render, renderings, title
+from manifests import MONITORING, documents, render, renderings, title
 
 OLDEST = (1, 31)
 # The package has two folders for each version, so each is listed twice.
@@ -125,5 +125,5 @@ def test_a_misspelt_field_is_an_error():
 def test_the_operators_objects_have_the_fields_it_knows():
     rendered = [item for _, item in distinct_objects() if item["kind"] in OPERATOR_KINDS]
     assert rendered
-    for item in [*rendered, load(MONITORING / "operator/servicemonitor.yaml")]:
+    for item in [*rendered, *documents(MONITORING / "operator/servicemonitor.yaml")]:
         jsonschema.validate(item, operator_schema(item["kind"]))
