@@ -13,7 +13,7 @@ export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
 .PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-sanitizer audit fix snapshots manifests
 .PHONY: bench bench-peers bench-instructions bench-training bench-serving bench-shadow loadtest loadtest-tools train serve up down images deploy status verify update rollback
-.PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
+.PHONY: watch monitor monitoring undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
 
 help: ## Print the targets
@@ -43,7 +43,7 @@ check-deny: ## Check licences, sources and banned crates (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny --locked check bans licenses sources
 
-check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, promtool, python3)
+check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, jq, promtool, python3)
 	@deploy/scripts/check-manifests.sh
 
 check-sanitizer: ## Run the model crate's tests under AddressSanitizer (PROPTEST_CASES=32)
@@ -90,7 +90,10 @@ train: ## Fit a model (MODEL, DATA, TARGET, REGISTRY)
 	$(CARGO) run --release --locked -p canopy-trainer -- fit --data $(DATA) --target $(TARGET) --model $(MODEL) --registry $(REGISTRY)
 
 serve: ## Serve a model to anybody on this machine (MODEL, REGISTRY)
-	$(CARGO) run --release --locked -p canopy-inference -- --model $(MODEL) --registry $(REGISTRY) --listen 127.0.0.1:8000 --allow-anonymous --log-format pretty
+	$(CARGO) run --release --locked -p canopy-inference -- --model $(MODEL) --registry $(REGISTRY) --listen 127.0.0.1:8000 --allow-anonymous --metrics-url http://127.0.0.1:8001 --log-format pretty
+
+watch: ## Watch what `make serve` serves: the dashboard on 127.0.0.1:8001, for anybody on this machine (REGISTRY)
+	$(CARGO) run --release --locked -p canopy-metrics -- --targets http://127.0.0.1:8000 --registry $(REGISTRY) --listen 127.0.0.1:8001 --allow-anonymous --log-format pretty
 
 up: ## Train once, serve and watch with Prometheus in containers, without Kubernetes (TAG: the images of make images)
 	$(COMPOSE) -f docker/compose.yaml up $(if $(TAG),,--build)
@@ -116,8 +119,11 @@ update: ## Roll out changed images or settings, without training
 rollback: ## Go back: to a model's version (VERSION=6), to the images before (IMAGES=1), to a revision (REVISION=3)
 	@deploy/scripts/rollback.sh
 
-monitor: ## Add Prometheus and Grafana
+monitor: ## Show the fleet in the terminal: replicas, rates, drift, quality (WATCH=5); OPEN=1: the dashboard in a browser
 	@deploy/scripts/monitor.sh
+
+monitoring: ## Add Prometheus and Grafana
+	@deploy/scripts/monitoring.sh
 
 undeploy: ## Remove everything, after asking (KEEP_VOLUME=1 keeps the model versions)
 	@deploy/scripts/undeploy.sh

@@ -17,6 +17,7 @@ need() { # COMMAND HOW-TO-GET-IT
 }
 need kubectl "version 1.27 or newer, https://kubernetes.io/docs/tasks/tools/"
 need python3 "version 3.10 or newer, from your system's packages or https://www.python.org/downloads/"
+need jq "from your system's packages (apt install jq, brew install jq)"
 need shellcheck "from your system's packages (apt install shellcheck, brew install shellcheck)"
 # Prometheus' own tool reads its configuration. Without it two tests are left out, but not in CI.
 if [ "${CI:-}" = true ]; then

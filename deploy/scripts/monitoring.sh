@@ -48,7 +48,7 @@ look() {
     say "  kubectl --context=$context -n $NAMESPACE port-forward service/grafana $GRAFANA_PORT:3000        http://127.0.0.1:$GRAFANA_PORT"
     say "  kubectl --context=$context -n $NAMESPACE port-forward service/prometheus $PROMETHEUS_PORT:9090     http://127.0.0.1:$PROMETHEUS_PORT"
     say "  Grafana's user is admin; its password: kubectl --context=$context -n $NAMESPACE get secret grafana-admin -o go-template='{{index .data \"admin-password\" | base64decode}}'"
-    if ! on OPEN; then say "  or both at once: make monitor OPEN=1"; return; fi
+    if ! on OPEN; then say "  or both at once: make monitoring OPEN=1"; return; fi
     forward service/grafana 3000 "$GRAFANA_PORT" || die "Grafana cannot be opened on port $GRAFANA_PORT: $(reason) (GRAFANA_PORT=3001)"
     forward service/prometheus 9090 "$PROMETHEUS_PORT" || die "Prometheus cannot be opened on port $PROMETHEUS_PORT: $(reason) (PROMETHEUS_PORT=9091)"
     say "Open until Ctrl-C: http://127.0.0.1:$GRAFANA_PORT and http://127.0.0.1:$PROMETHEUS_PORT"
@@ -69,7 +69,7 @@ head_line "Applying deploy/monitoring"
 apply_monitoring
 head_line "Waiting"
 for name in prometheus grafana; do
-    wait_deployment "$name" "app.kubernetes.io/name=$name" || die "$name is not up: mend what is said above, then make monitor"
+    wait_deployment "$name" "app.kubernetes.io/name=$name" || die "$name is not up: mend what is said above, then make monitoring"
 done
 prune "$work/objects" app.kubernetes.io/component=monitoring
 unlock
