@@ -11,8 +11,8 @@ generate() {
     cat <<'HEADER'
 # Generated from deploy/base by `make manifests`; change the files there, whose comments say why things are as they are.
 #
-# Two things are not in it: the images, which `make images` builds, and the Secret with the digests of API keys
-# (deploy/base/secret.example.yaml), without which the servers wait. `make deploy` sees to the Secret and more.
+# Two things are not in it: the images, which `make images` builds, and the Secrets with the digests of API keys and the
+# key for events (deploy/base/secret.example.yaml), without which pods wait. `make deploy` sees to them and more.
 HEADER
     kubectl kustomize deploy/base
 }
