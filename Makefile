@@ -43,7 +43,7 @@ check-deny: ## Check licences, sources and banned crates (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny --locked check bans licenses sources
 
-check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, promtool, python3)
+check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, promtool, amtool, python3)
 	@deploy/scripts/check-manifests.sh
 
 check-sanitizer: ## Run the model crate's tests under AddressSanitizer (PROPTEST_CASES=32)
@@ -59,7 +59,7 @@ fix: ## Format, and apply clippy's suggestions
 snapshots: ## Accept changed snapshots after looking at them (git diff shows them)
 	INSTA_UPDATE=always $(CARGO) test --workspace
 
-manifests: ## Write deploy/all-in-one.yaml anew from deploy/base
+manifests: ## Write anew what is made from other manifests: deploy/all-in-one.yaml, the rules for operator and chart
 	@deploy/scripts/manifests.sh
 
 bench: ## Time kernel, request and handler with criterion (BENCH='handler' chooses one)

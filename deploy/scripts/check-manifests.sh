@@ -18,9 +18,10 @@ need() { # COMMAND HOW-TO-GET-IT
 need kubectl "version 1.27 or newer, https://kubernetes.io/docs/tasks/tools/"
 need python3 "version 3.10 or newer, from your system's packages or https://www.python.org/downloads/"
 need shellcheck "from your system's packages (apt install shellcheck, brew install shellcheck)"
-# Prometheus' own tool reads its configuration. Without it two tests are left out, but not in CI.
+# Prometheus' and Alertmanager's own tools read their configuration. Without them those tests are left out, not in CI.
 if [ "${CI:-}" = true ]; then
     need promtool "in the package prometheus (apt install prometheus), or https://prometheus.io/download/"
+    need amtool "in the package prometheus-alertmanager (apt install prometheus-alertmanager), or as above"
 fi
 [ "$missing" = 0 ] || exit 1
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {

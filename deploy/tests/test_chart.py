@@ -22,7 +22,7 @@ ALL_ON = {
     "priorityClass": {"create": True},
     "resourceQuota": {"enabled": True, "hard": {"pods": "20"}},
     "limitRange": {"enabled": True, "limits": [{"type": "Container", "default": {"memory": "1Gi"}}]},
-    "monitoring": {"podMonitor": {"enabled": True}},
+    "monitoring": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
 }
 
 
@@ -93,7 +93,10 @@ def test_the_namespace_means_the_same_as_the_base():
     ("values", "key", "file"),
     [
         (at("monitoring.podMonitor.enabled", True), "PodMonitor/inference", "monitoring/operator/podmonitor.yaml"),
+        (at("monitoring.podMonitor.enabled", True), "PodMonitor/metrics", "monitoring/operator/podmonitor.yaml"),
         (at("monitoring.serviceMonitor.enabled", True), "ServiceMonitor/inference", "monitoring/operator/servicemonitor.yaml"),
+        (at("monitoring.serviceMonitor.enabled", True), "ServiceMonitor/metrics", "monitoring/operator/servicemonitor.yaml"),
+        (at("monitoring.prometheusRule.enabled", True), "PrometheusRule/rules", "monitoring/operator/prometheusrule.yaml"),
         (at("priorityClass.create", True), "PriorityClass/canopy-inference", "components/priority-class/priorityclass.yaml"),
         (at("trainer.dataVolume.enabled", True), "PersistentVolumeClaim/data", "components/data-volume/persistentvolumeclaim.yaml"),
         ({"ingress": {"enabled": True, "style": "paths"}}, "Ingress/canopy", "components/ingress-paths/ingress.yaml"),
@@ -101,7 +104,7 @@ def test_the_namespace_means_the_same_as_the_base():
     ],
 )
 def test_an_option_means_the_same_as_its_component(values, key, file):
-    theirs = yaml.safe_load((DEPLOY / file).read_text())
+    theirs = {name(item): item for item in yaml.safe_load_all((DEPLOY / file).read_text())}[key]
     ours = by_name(render(values))[key]
     ours["metadata"].pop("namespace", None)  # kustomize adds it for the whole folder
     assert ours == normalised(theirs)
@@ -143,7 +146,8 @@ SWITCHES = {
     "priorityClass.create": {"PriorityClass/canopy-inference"},
     "resourceQuota.enabled": {"ResourceQuota/canopy"},
     "limitRange.enabled": {"LimitRange/canopy"},
-    "monitoring.podMonitor.enabled": {"PodMonitor/inference"},
+    "monitoring.podMonitor.enabled": {"PodMonitor/inference", "PodMonitor/metrics"},
+    "monitoring.prometheusRule.enabled": {"PrometheusRule/rules"},
     "tests.enabled": {"Pod/test-predict", "NetworkPolicy/test-predict", "NetworkPolicy/test-inference"},
 }
 
