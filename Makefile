@@ -11,7 +11,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 # Tools that `make ci-tools` installs come after the machine's own.
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
-.PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-sanitizer audit fix snapshots manifests
+.PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-queries check-sanitizer audit fix snapshots manifests
 .PHONY: bench bench-peers bench-instructions bench-training bench-serving bench-shadow loadtest loadtest-tools train serve up down images deploy status verify update rollback
 .PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
@@ -28,7 +28,7 @@ demo-lifecycle: ## Show a model's life: shadow, canary, promotion, refusal, veto
 test: ## Run all tests
 	$(CARGO) test --workspace --locked
 
-check: check-fmt check-lint check-doc check-deny check-manifests check-sanitizer ## Run every check that is not a test
+check: check-fmt check-lint check-doc check-deny check-manifests check-queries check-sanitizer ## Run every check that is not a test
 
 check-fmt: ## Check the formatting
 	$(CARGO) fmt --all --check
@@ -45,6 +45,9 @@ check-deny: ## Check licences, sources and banned crates (needs cargo-deny)
 
 check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, promtool, amtool, python3)
 	@deploy/scripts/check-manifests.sh
+
+check-queries: ## Run every query of the rules and dashboards against real servers (needs prometheus, python3)
+	@deploy/scripts/check-queries.sh
 
 check-sanitizer: ## Run the model crate's tests under AddressSanitizer (PROPTEST_CASES=32)
 	@shared/model/check-sanitizer.sh

@@ -5,8 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-venv=target/manifests-venv
-requirements=deploy/tests/requirements.txt
+source deploy/scripts/lib-venv.sh
 
 # All that is missing at once, not one at a time.
 missing=0
@@ -24,19 +23,7 @@ if [ "${CI:-}" = true ]; then
     need amtool "in the package prometheus-alertmanager (apt install prometheus-alertmanager), or as above"
 fi
 [ "$missing" = 0 ] || exit 1
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
-    echo "error: $(python3 --version) is too old: 3.10 or newer is needed" >&2
-    exit 1
-}
-
-# The stamp is a copy of the list, written last: an installation that was interrupted is made again.
-if ! cmp -s "$requirements" "$venv/installed.txt"; then
-    echo "making $venv from $requirements"
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
-    cp "$requirements" "$venv/installed.txt"
-fi
+ensure_venv
 
 deploy/scripts/manifests.sh --check
 

@@ -1,4 +1,4 @@
-"""Prometheus finds the servers, Grafana finds Prometheus, and both ask for series that exist."""
+"""Prometheus finds the servers, Grafana finds Prometheus, and its dashboards are complete."""
 
 import json
 import re
@@ -8,7 +8,6 @@ import yaml
 from manifests import (
     MONITORING,
     NAME,
-    REPO,
     documents,
     load,
     of_kind,
@@ -24,7 +23,6 @@ from manifests import (
 CONFIG = MONITORING / "prometheus/prometheus.yml"
 RULES = sorted((MONITORING / "prometheus/rules").glob("*.y*ml"))
 DASHBOARDS = sorted((MONITORING / "grafana/dashboards").glob("*.json"))
-
 
 
 def panels(dashboard):
@@ -207,6 +205,24 @@ def test_a_dashboard_is_complete(path):
     for panel in panels(dashboard):
         assert panel["title"], panel["id"]
         assert panel["type"] == "row" or (panel["description"] and panel["targets"]), panel["title"]
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=relative)
+def test_no_panel_lies_over_another(path):
+    taken = set()
+    for panel in panels(json.loads(path.read_text())):
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not cells & taken and place["x"] + place["w"] <= 24, panel["title"]
+        taken |= cells
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=relative)
+def test_every_variable_that_a_panel_asks_for_is_offered(path):
+    dashboard = json.loads(path.read_text())
+    offered = {variable["name"] for variable in dashboard["templating"]["list"]} | {"__rate_interval"}
+    asked = set(re.findall(r"\$(\w+)", json.dumps(dashboard["panels"]) + json.dumps(dashboard["templating"])))
+    assert asked - {"__all"} <= offered
 
 
 def test_no_two_dashboards_have_one_uid():
