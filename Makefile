@@ -11,7 +11,7 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 # Tools that `make ci-tools` installs come after the machine's own.
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
-.PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-sanitizer audit fix snapshots manifests
+.PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-queries check-sanitizer audit fix snapshots manifests
 .PHONY: bench bench-peers bench-instructions bench-training bench-serving bench-shadow loadtest loadtest-tools train serve up down images deploy status verify update rollback
 .PHONY: watch monitor monitoring undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
@@ -28,7 +28,7 @@ demo-lifecycle: ## Show a model's life: shadow, canary, promotion, refusal, veto
 test: ## Run all tests
 	$(CARGO) test --workspace --locked
 
-check: check-fmt check-lint check-doc check-deny check-manifests check-sanitizer ## Run every check that is not a test
+check: check-fmt check-lint check-doc check-deny check-manifests check-queries check-sanitizer ## Run every check that is not a test
 
 check-fmt: ## Check the formatting
 	$(CARGO) fmt --all --check
@@ -43,8 +43,11 @@ check-deny: ## Check licences, sources and banned crates (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny --locked check bans licenses sources
 
-check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, jq, promtool, python3)
+check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, jq, promtool, amtool, python3)
 	@deploy/scripts/check-manifests.sh
+
+check-queries: ## Run every query of the rules and dashboards against real servers (needs prometheus, python3)
+	@deploy/scripts/check-queries.sh
 
 check-sanitizer: ## Run the model crate's tests under AddressSanitizer (PROPTEST_CASES=32)
 	@shared/model/check-sanitizer.sh
@@ -59,7 +62,7 @@ fix: ## Format, and apply clippy's suggestions
 snapshots: ## Accept changed snapshots after looking at them (git diff shows them)
 	INSTA_UPDATE=always $(CARGO) test --workspace
 
-manifests: ## Write deploy/all-in-one.yaml anew from deploy/base
+manifests: ## Write anew what is made from other manifests: deploy/all-in-one.yaml, the rules for operator and chart
 	@deploy/scripts/manifests.sh
 
 bench: ## Time kernel, request and handler with criterion (BENCH='handler' chooses one)
@@ -122,7 +125,7 @@ rollback: ## Go back: to a model's version (VERSION=6), to the images before (IM
 monitor: ## Show the fleet in the terminal: replicas, rates, drift, quality (WATCH=5); OPEN=1: the dashboard in a browser
 	@deploy/scripts/monitor.sh
 
-monitoring: ## Add Prometheus and Grafana
+monitoring: ## Add Prometheus with alerts, Alertmanager and Grafana
 	@deploy/scripts/monitoring.sh
 
 undeploy: ## Remove everything, after asking (KEEP_VOLUME=1 keeps the model versions)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts Prometheus and Grafana (deploy/monitoring) beside Canopy, and says how to look at them.
+# Puts Prometheus, Alertmanager and Grafana (deploy/monitoring) beside Canopy, and says how to look at them.
 #
 # Settings, as variables:
 #   NAMESPACE=canopy      where Canopy is
@@ -68,7 +68,7 @@ ensure_password
 head_line "Applying deploy/monitoring"
 apply_monitoring
 head_line "Waiting"
-for name in prometheus grafana; do
+for name in prometheus alertmanager grafana; do
     wait_deployment "$name" "app.kubernetes.io/name=$name" || die "$name is not up: mend what is said above, then make monitoring"
 done
 prune "$work/objects" app.kubernetes.io/component=monitoring

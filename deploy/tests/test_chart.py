@@ -23,7 +23,7 @@ ALL_ON = {
     "priorityClass": {"create": True},
     "resourceQuota": {"enabled": True, "hard": {"pods": "20"}},
     "limitRange": {"enabled": True, "limits": [{"type": "Container", "default": {"memory": "1Gi"}}]},
-    "monitoring": {"podMonitor": {"enabled": True}},
+    "monitoring": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
 }
 
 
@@ -96,6 +96,7 @@ def test_the_namespace_means_the_same_as_the_base():
     [
         (at("monitoring.podMonitor.enabled", True), "PodMonitor", "monitoring/operator/podmonitor.yaml"),
         (at("monitoring.serviceMonitor.enabled", True), "ServiceMonitor", "monitoring/operator/servicemonitor.yaml"),
+        (at("monitoring.prometheusRule.enabled", True), "PrometheusRule", "monitoring/operator/prometheusrule.yaml"),
         (at("priorityClass.create", True), "PriorityClass", "components/priority-class/priorityclass.yaml"),
         (at("trainer.dataVolume.enabled", True), "PersistentVolumeClaim/data", "components/data-volume/persistentvolumeclaim.yaml"),
         ({"ingress": {"enabled": True, "style": "paths"}}, "Ingress", "components/ingress-paths/ingress.yaml"),
@@ -166,6 +167,7 @@ SWITCHES = {
     "metrics.ingress.enabled": {"Ingress/metrics", "NetworkPolicy/metrics-ingress"},
     "metrics.serviceAccount.create": {"ServiceAccount/metrics"},
     "monitoring.podMonitor.enabled": {"PodMonitor/inference", "PodMonitor/metrics"},
+    "monitoring.prometheusRule.enabled": {"PrometheusRule/rules"},
     "tests.enabled": {"Pod/test-predict", "NetworkPolicy/test-predict", "NetworkPolicy/test-inference"},
 }
 

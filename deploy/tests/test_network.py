@@ -7,6 +7,7 @@ METRICS = {NAME: "canopy", COMPONENT: "metrics"}
 TRAINER = {NAME: "canopy", COMPONENT: "trainer"}
 PROMETHEUS = {NAME: "prometheus", COMPONENT: "monitoring"}
 GRAFANA = {NAME: "grafana", COMPONENT: "monitoring"}
+ALERTMANAGER = {NAME: "alertmanager", COMPONENT: "monitoring"}
 DNS = {"k8s-app": "kube-dns"}
 DNS_PORTS = {("UDP", 53), ("TCP", 53)}
 
@@ -155,6 +156,17 @@ def test_prometheus_reaches_the_servers_and_grafana_only_prometheus():
     assert not rules(objects, GRAFANA, "ingress")
     for labels in (PROMETHEUS, GRAFANA):
         assert admits(objects, labels, "egress", DNS, namespace="kube-system") == DNS_PORTS
+
+
+def test_prometheus_hands_alerts_to_alertmanager_which_tells_people_outside_and_nobody_else():
+    objects = render("base+monitoring")
+    assert admits(objects, PROMETHEUS, "egress", ALERTMANAGER) == {("TCP", "http")}
+    assert admits(objects, ALERTMANAGER, "ingress", PROMETHEUS) == {("TCP", "http")}
+    assert not any(admits(objects, ALERTMANAGER, "ingress", other) for other in ({}, INFERENCE, GRAFANA))
+    assert not any(admits(objects, ALERTMANAGER, "egress", other) for other in (INFERENCE, PROMETHEUS))
+    outside = [rule for rule in rules(objects, ALERTMANAGER, "egress") if "ipBlock" in rule["to"][0]]
+    assert [rule["ports"] for rule in outside] == [[{"protocol": "TCP", "port": 443}]]
+    assert admits(objects, ALERTMANAGER, "egress", DNS, namespace="kube-system") == DNS_PORTS
 
 
 def test_prometheus_reaches_the_api_server_behind_its_service_too():
