@@ -98,7 +98,7 @@ serve: ## Serve a model to anybody on this machine (MODEL, REGISTRY)
 watch: ## Watch what `make serve` serves: the dashboard on 127.0.0.1:8001, for anybody on this machine (REGISTRY)
 	$(CARGO) run --release --locked -p canopy-metrics -- --targets http://127.0.0.1:8000 --registry $(REGISTRY) --listen 127.0.0.1:8001 --allow-anonymous --log-format pretty
 
-up: ## Train once, serve and watch with Prometheus in containers, without Kubernetes (TAG: the images of make images)
+up: ## Train once, serve, and watch on the dashboard and with Prometheus in containers, without Kubernetes (TAG: the images of make images)
 	$(COMPOSE) -f docker/compose.yaml up $(if $(TAG),,--build)
 
 down: ## Stop them; VOLUMES=1 removes their data, too
