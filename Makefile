@@ -11,9 +11,9 @@ COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 # Tools that `make ci-tools` installs come after the machine's own.
 export PATH := $(PATH):$(CURDIR)/target/ci-tools/bin
 
-.PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-sanitizer audit fix snapshots manifests
+.PHONY: help demo demo-lifecycle test check check-fmt check-lint check-doc check-deny check-manifests check-queries check-sanitizer audit fix snapshots manifests
 .PHONY: bench bench-peers bench-instructions bench-training bench-serving bench-shadow loadtest loadtest-tools train serve up down images deploy status verify update rollback
-.PHONY: monitor undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
+.PHONY: watch monitor monitoring undeploy e2e ci-tools kind-metrics sbom scan chart push-images push-chart sign release-notes
 .PHONY: github-release clean
 
 help: ## Print the targets
@@ -28,7 +28,7 @@ demo-lifecycle: ## Show a model's life: shadow, canary, promotion, refusal, veto
 test: ## Run all tests
 	$(CARGO) test --workspace --locked
 
-check: check-fmt check-lint check-doc check-deny check-manifests check-sanitizer ## Run every check that is not a test
+check: check-fmt check-lint check-doc check-deny check-manifests check-queries check-sanitizer ## Run every check that is not a test
 
 check-fmt: ## Check the formatting
 	$(CARGO) fmt --all --check
@@ -43,8 +43,11 @@ check-deny: ## Check licences, sources and banned crates (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
 	$(CARGO) deny --locked check bans licenses sources
 
-check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, promtool, python3)
+check-manifests: ## Check the manifests, chart, scripts and Dockerfile (needs kubectl, shellcheck, jq, promtool, amtool, python3)
 	@deploy/scripts/check-manifests.sh
+
+check-queries: ## Run every query of the rules and dashboards against real servers (needs prometheus, python3)
+	@deploy/scripts/check-queries.sh
 
 check-sanitizer: ## Run the model crate's tests under AddressSanitizer (PROPTEST_CASES=32)
 	@shared/model/check-sanitizer.sh
@@ -59,7 +62,7 @@ fix: ## Format, and apply clippy's suggestions
 snapshots: ## Accept changed snapshots after looking at them (git diff shows them)
 	INSTA_UPDATE=always $(CARGO) test --workspace
 
-manifests: ## Write deploy/all-in-one.yaml anew from deploy/base
+manifests: ## Write anew what is made from other manifests: deploy/all-in-one.yaml, the rules for operator and chart
 	@deploy/scripts/manifests.sh
 
 bench: ## Time kernel, request and handler with criterion (BENCH='handler' chooses one)
@@ -90,9 +93,12 @@ train: ## Fit a model (MODEL, DATA, TARGET, REGISTRY)
 	$(CARGO) run --release --locked -p canopy-trainer -- fit --data $(DATA) --target $(TARGET) --model $(MODEL) --registry $(REGISTRY)
 
 serve: ## Serve a model to anybody on this machine (MODEL, REGISTRY)
-	$(CARGO) run --release --locked -p canopy-inference -- --model $(MODEL) --registry $(REGISTRY) --listen 127.0.0.1:8000 --allow-anonymous --log-format pretty
+	$(CARGO) run --release --locked -p canopy-inference -- --model $(MODEL) --registry $(REGISTRY) --listen 127.0.0.1:8000 --allow-anonymous --metrics-url http://127.0.0.1:8001 --log-format pretty
 
-up: ## Train once, serve and watch with Prometheus in containers, without Kubernetes (TAG: the images of make images)
+watch: ## Watch what `make serve` serves: the dashboard on 127.0.0.1:8001, for anybody on this machine (REGISTRY)
+	$(CARGO) run --release --locked -p canopy-metrics -- --targets http://127.0.0.1:8000 --registry $(REGISTRY) --listen 127.0.0.1:8001 --allow-anonymous --log-format pretty
+
+up: ## Train once, serve, and watch on the dashboard and with Prometheus in containers, without Kubernetes (TAG: the images of make images)
 	$(COMPOSE) -f docker/compose.yaml up $(if $(TAG),,--build)
 
 down: ## Stop them; VOLUMES=1 removes their data, too
@@ -116,8 +122,11 @@ update: ## Roll out changed images or settings, without training
 rollback: ## Go back: to a model's version (VERSION=6), to the images before (IMAGES=1), to a revision (REVISION=3)
 	@deploy/scripts/rollback.sh
 
-monitor: ## Add Prometheus and Grafana
+monitor: ## Show the fleet in the terminal: replicas, rates, drift, quality (WATCH=5); OPEN=1: the dashboard in a browser
 	@deploy/scripts/monitor.sh
+
+monitoring: ## Add Prometheus with alerts, Alertmanager and Grafana
+	@deploy/scripts/monitoring.sh
 
 undeploy: ## Remove everything, after asking (KEEP_VOLUME=1 keeps the model versions)
 	@deploy/scripts/undeploy.sh

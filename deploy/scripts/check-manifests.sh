@@ -5,8 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-venv=target/manifests-venv
-requirements=deploy/tests/requirements.txt
+source deploy/scripts/lib-venv.sh
 
 # All that is missing at once, not one at a time.
 missing=0
@@ -17,25 +16,15 @@ need() { # COMMAND HOW-TO-GET-IT
 }
 need kubectl "version 1.27 or newer, https://kubernetes.io/docs/tasks/tools/"
 need python3 "version 3.10 or newer, from your system's packages or https://www.python.org/downloads/"
+need jq "from your system's packages (apt install jq, brew install jq)"
 need shellcheck "from your system's packages (apt install shellcheck, brew install shellcheck)"
-# Prometheus' own tool reads its configuration. Without it two tests are left out, but not in CI.
+# Prometheus' and Alertmanager's own tools read their configuration. Without them those tests are left out, not in CI.
 if [ "${CI:-}" = true ]; then
     need promtool "in the package prometheus (apt install prometheus), or https://prometheus.io/download/"
+    need amtool "in the package prometheus-alertmanager (apt install prometheus-alertmanager), or as above"
 fi
 [ "$missing" = 0 ] || exit 1
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
-    echo "error: $(python3 --version) is too old: 3.10 or newer is needed" >&2
-    exit 1
-}
-
-# The stamp is a copy of the list, written last: an installation that was interrupted is made again.
-if ! cmp -s "$requirements" "$venv/installed.txt"; then
-    echo "making $venv from $requirements"
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
-    cp "$requirements" "$venv/installed.txt"
-fi
+ensure_venv
 
 deploy/scripts/manifests.sh --check
 

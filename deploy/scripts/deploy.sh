@@ -97,6 +97,7 @@ next_steps() {
     else
         say "  curl $url/model -H @<($key)"
     fi
+    say "  make monitor shows the fleet, make monitor OPEN=1 the dashboard"
     say "  make status, make verify; after a change: make update"
 }
 
@@ -111,6 +112,7 @@ apply_overlay
 head_line "Waiting"
 train
 wait_deployment inference "$inference" || die "the servers are not up: mend what is said above, then make deploy (make status shows more)"
+wait_metrics 'make deploy'
 prune "$work/objects" 'app.kubernetes.io/component!=monitoring'
 note_published
 say "Version $(served_version) is served"

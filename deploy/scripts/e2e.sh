@@ -29,7 +29,7 @@ port=${NODE_PORT:-30800}
 tag=${TAG:-$(sed -n '/^\[workspace\.package\]/,/^\[/s/^version *= *"\(.*\)"/\1/p' "$root/Cargo.toml")}
 rate=100 # requests a second, of which not one may fail
 work=$(mktemp -d)
-step='' n_steps=0 made_namespace=''
+step='' n_steps=0 made_namespace='' forwarder=''
 step_began=0 began=$SECONDS
 
 k() { "${kubectl[@]}" --context="$context" --namespace="$namespace" "$@"; }
@@ -44,6 +44,7 @@ fail() { printf '[%4d s] FAIL  %s: %s\n' $((SECONDS - began)) "$step" "$*"; exit
 finish() {
     local code=$?
     trap '' INT TERM
+    if [ -n "$forwarder" ]; then kill "$forwarder" 2>/dev/null || true; fi
     if [ "$code" -ne 0 ] && [ -n "$made_namespace" ]; then diagnose || true; fi
     if [ -n "$made_namespace" ] && [ -z "${E2E_KEEP:-}" ]; then
         k delete namespace "$namespace" --wait=false >/dev/null 2>&1 || true
@@ -206,12 +207,12 @@ if [ -n "${E2E_LOAD_IMAGE:-}" ]; then
     begin "the images get into the cluster"
     images=${E2E_IMAGES:-$work/images}
     if [ -z "${E2E_IMAGES:-}" ]; then TAG=$tag "$root/docker/build.sh" --save "$images"; fi
-    for image in trainer inference loadtest; do
+    for image in trainer inference metrics loadtest; do
         tar=$images/canopy-$image.tar
         [ -f "$tar" ] || fail "$tar is missing: docker/build.sh --save $images"
         bash -c "${E2E_LOAD_IMAGE//\{tar\}/"'$tar'"}" >"$work/load.log" 2>&1 || { cat "$work/load.log"; fail "loading $tar"; }
     done
-    passed "canopy-trainer, canopy-inference, canopy-loadtest $tag"
+    passed "canopy-trainer, canopy-inference, canopy-metrics, canopy-loadtest $tag"
 fi
 
 begin "deploy: the Job trains and publishes, the servers become ready"
@@ -235,6 +236,7 @@ key=$(k get secret inference-client-key -o jsonpath='{.data.key}' | base64 -d)
 diamond=$(cat "$root/examples/requests/diamond.json")
 status=$(predict "$key" "$diamond") || fail "$url does not answer: say where the NodePort is reached with E2E_URL"
 [ "$status" = 200 ] || fail "status $status: $(cat "$work/answer")"
+cp "$work/answer" "$work/diamond"
 passed "$(cut -c 1-70 "$work/answer")…"
 
 begin "a wrong key gets 401, a misspelt column 422"
@@ -246,6 +248,25 @@ passed
 begin "verify finds nothing wrong"
 script verify
 passed "$(grep -c '^ok' "$work/verify.log") checks"
+
+begin "an actual finds the prediction that it belongs to"
+id=$(sed -n 's/.*"request_id": *"\([^"]*\)".*/\1/p' "$work/diamond")
+[ -n "$id" ] || fail "the prediction has no request_id: $(cat "$work/diamond")"
+k port-forward --address 127.0.0.1 service/metrics :8001 >"$work/forward.log" 2>&1 &
+forwarder=$!
+is_open() { grep -q '^Forwarding' "$work/forward.log"; }
+until_true 20 "the way to the metrics service opens" is_open
+metrics_url=http://$(sed -n 's/^Forwarding from \(127[0-9.:]*\).*/\1/p' "$work/forward.log")
+# Idempotent, so it is sent until the event has come.
+paired() {
+    printf 'header = "X-API-Key: %s"\n' "$key" |
+        curl -sS -m 10 -K - -o "$work/actual" -H 'Content-Type: application/json' "$metrics_url/actuals" \
+            --data "{\"actuals\":[{\"request_id\":\"$id\",\"actual\":5000}]}" && grep -q '"unmatched": *0' "$work/actual"
+}
+until_true 30 "the actual is paired" paired
+kill "$forwarder" 2>/dev/null || true
+forwarder=''
+passed "$(cat "$work/actual")"
 
 begin "a key that is added to the Secret is accepted without a restart"
 load_key=$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')

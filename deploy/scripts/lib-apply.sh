@@ -29,6 +29,10 @@ render() {
     fi
     config_checksum=$(object_data "$work/overlay.yaml" ConfigMap inference | sha256)
     trainer_checksum=$(object_data "$work/overlay.yaml" ConfigMap trainer | sha256)
+    metrics_checksum=''
+    if compgen -G "$work/split/*-Deployment-metrics.yaml" >/dev/null; then
+        metrics_checksum=$(object_data "$work/overlay.yaml" ConfigMap metrics | sha256)
+    fi
     mkdir -p "$work/kustomize" "$work/objects"
     kustomization "$folder" >"$work/kustomize/kustomization.yaml"
     k kustomize "$work/kustomize" >"$work/all.yaml" 2>"$work/err" || die "the settings do not fit deploy/overlays/$OVERLAY: $(reason)"
@@ -72,6 +76,15 @@ patches:
           canopy.dev/node-port: "$NODE_PORT"
       spec: { template: { metadata: { annotations: { canopy.dev/config-checksum: $config_checksum } } } }
 YAML
+    if [ -n "$metrics_checksum" ]; then
+        cat <<YAML
+  - patch: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: { name: metrics }
+      spec: { template: { metadata: { annotations: { canopy.dev/config-checksum: $metrics_checksum } } } }
+YAML
+    fi
     if [ -n "$NODE_PORT" ]; then
         cat <<YAML
   - patch: |
@@ -195,8 +208,14 @@ wait_namespace_gone() {
 
 # --- Secrets ----------------------------------------------------------------------------------------------------------
 
-# A key for the first client: the servers get its digest. It goes from here to the server through pipes, in no argument.
+# Random keys, where there are none. They go from here to the server through pipes, in no argument.
 ensure_secrets() {
+    ensure_client_key
+    ensure_events_key
+}
+
+# For the first client: the servers get its digest.
+ensure_client_key() {
     local keys='' client='' key digest
     if exists secret inference-api-keys; then keys=1; fi
     if exists secret inference-client-key; then client=1; fi
@@ -210,12 +229,29 @@ ensure_secrets() {
         return
     fi
     key=$(random_key)
-    digest=$(printf %s "$key" | sha256)
-    [ "${#digest}" = 64 ] || die "no SHA-256 could be made: install sha256sum or shasum"
+    digest=$(digest_of "$key")
     { secret inference-api-keys inference api-keys "default $digest\n"; secret inference-client-key inference key "$key"; } |
         kn create -f - >/dev/null 2>"$work/err" || die "the Secrets cannot be made: $(reason)"
     say "Secrets inference-api-keys and inference-client-key made, with a random key"
     if on SHOW_KEY; then say "The key: $key"; fi
+}
+
+# By which the servers send events: they get the key, the metrics service its digest.
+ensure_events_key() {
+    local key digest
+    if [ -z "$(object Deployment metrics)" ] || exists secret metrics-events-key; then return; fi
+    key=$(random_key)
+    digest=$(digest_of "$key")
+    secret metrics-events-key metrics key "$key" api-keys "inference $digest\n" |
+        kn create -f - >/dev/null 2>"$work/err" || die "Secret metrics-events-key cannot be made: $(reason)"
+    say "Secret metrics-events-key made, with a random key"
+}
+
+digest_of() { # KEY
+    local digest
+    digest=$(printf %s "$1" | sha256)
+    [ "${#digest}" = 64 ] || die "no SHA-256 could be made: install sha256sum or shasum"
+    echo "$digest"
 }
 
 # 192 bits, as 48 hexadecimal digits.
@@ -238,16 +274,17 @@ secret() { # NAME COMPONENT FIELD VALUE [FIELD VALUE]
 
 # What will hinder, as far as that can be seen before: each a warning with what to do.
 check_surroundings() {
-    local missing class pvc
-    pvc=$(object PersistentVolumeClaim models)
-    if [ -n "$pvc" ] && ! exists persistentvolumeclaim models; then
+    local missing class pvc name
+    for name in models metrics; do
+        pvc=$(object PersistentVolumeClaim $name)
+        if [ -z "$pvc" ] || exists persistentvolumeclaim $name; then continue; fi
         class=$(awk '$1 == "storageClassName:" { print $2 }' "$pvc")
         if [ -n "$class" ]; then
-            k get storageclass "$class" -o name >/dev/null 2>&1 || warn "StorageClass $class is not there, and the volume asks for it: kubectl get storageclass"
+            k get storageclass "$class" -o name >/dev/null 2>&1 || warn "StorageClass $class is not there, and the volume $name asks for it: kubectl get storageclass"
         elif ! k get storageclass -o jsonpath='{.items[*].metadata.annotations.storageclass\.kubernetes\.io/is-default-class}' 2>/dev/null | grep -q true; then
-            warn "no StorageClass is the default, so the volume may stay without a place (minikube addons enable default-storageclass)"
+            warn "no StorageClass is the default, so the volume $name may stay without a place (minikube addons enable default-storageclass)"
         fi
-    fi
+    done
     if [ "$(k get apiservice v1beta1.metrics.k8s.io -o jsonpath='{.status.conditions[?(@.type=="Available")].status}' 2>/dev/null)" != True ]; then
         warn "there are no metrics, so the autoscaler does not scale: minikube addons enable metrics-server"
     fi

@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 declare -A told=()
+declare -A port_of=([inference]=8000 [metrics]=8001) # of the containers that have a /ready
 hard_since=''
 wait_start=0
 obstacles='' # what explain found last: a line for each, "hard" (will not mend itself) or "soft" before it
@@ -45,8 +46,8 @@ find_obstacles() { # SELECTOR
                     schedule_obstacle "$about" "$message"
                 elif [ "${restarts:-0}" -gt 0 ] 2>/dev/null && [ "$ended" = OOMKilled ]; then
                     crash_obstacle "$pod" "$container" "$restarts" "$ended" "$code"
-                elif [ "$container" = inference ] && ((SECONDS - wait_start > 10)); then # before, it is only young
-                    message=$(pod_ready_reason "$pod")
+                elif [ -n "${port_of[$container]:-}" ] && ((SECONDS - wait_start > 10)); then # before, it is only young
+                    message=$(pod_ready_reason "$pod" "${port_of[$container]}")
                     if [ -n "$message" ]; then obstacle soft "$about is not ready: $message"; fi
                 fi ;;
             *) obstacle soft "$about: $waits $message" ;;
@@ -104,12 +105,13 @@ warnings() { # FIELD SELECTOR
 
 # The body of a pod's /ready, asked through the API server. kubectl shows the body of a 503 only in its debug output. Where
 # a NetworkPolicy keeps the API server out, a port-forward gets through, if there is a curl.
-pod_ready() { # POD
-    local path="/api/v1/namespaces/$NAMESPACE/pods/$1:8000/proxy/ready" body
+pod_ready() { # POD [PORT]
+    local port=${2:-8000} body
+    local path="/api/v1/namespaces/$NAMESPACE/pods/$1:$port/proxy/ready"
     if kn get --raw "$path" --request-timeout=6s 2>"$work/ready"; then return; fi
     if ! grep -qE 'timeout|timed out|no route|deadline' "$work/ready"; then
         body=$(kn get --raw "$path" --request-timeout=6s -v=8 2>&1 >/dev/null | sed -n 's/\\"/"/g; s/.*\({.*"not_ready".*}\).*/\1/p' | head -n 1)
-    elif command -v curl >/dev/null && forward "pod/$1" 8000; then
+    elif command -v curl >/dev/null && forward "pod/$1" "$port"; then
         body=$(curl --silent --max-time 5 "http://127.0.0.1:$forwarded/ready") || true
         kill "$forwarder" 2>/dev/null || true
     fi
@@ -118,14 +120,15 @@ pod_ready() { # POD
 
 field() { sed -n 's/.*"'"$1"'": *"\{0,1\}\([^",}]*\).*/\1/p'; }
 
-pod_ready_reason() { # POD
+pod_ready_reason() { # POD [PORT]
     local body why
-    body=$(pod_ready "$1")
+    body=$(pod_ready "$1" "${2:-}")
     why=$(field reason <<<"$body")
     if [ -n "$why" ]; then echo "$why"; elif [ -z "$body" ]; then echo "no answer (kubectl -n $NAMESPACE logs $1)"; fi
 }
 
 inference=app.kubernetes.io/name=canopy,app.kubernetes.io/component=inference
+metrics=app.kubernetes.io/name=canopy,app.kubernetes.io/component=metrics
 
 # The names of the servers that are not being deleted.
 servers() {
@@ -144,6 +147,13 @@ served_version() {
 }
 
 # --- Waiting ----------------------------------------------------------------------------------------------------------
+
+# The metrics service, where there is one. Servers answer without it, which is said before the end.
+wait_metrics() { # WHAT-TO-RUN-THEN
+    if ! exists deployment metrics; then return; fi
+    wait_deployment metrics "$metrics" ||
+        die "the servers answer, and the metrics service is not up: mend what is said above, then $1 (make status shows more)"
+}
 
 # Tells each obstacle once; false when one that does not mend itself has stood for STALL seconds.
 explain() { # SELECTOR

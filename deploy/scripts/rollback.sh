@@ -81,7 +81,8 @@ roll_back_images() {
     own_deployment
     follow_with_cronjob
     say "Servers run $(kn get deployment inference -o jsonpath='{.spec.template.spec.containers[0].image}'), version $(served_version) of the model"
-    say "Settings (ConfigMaps) stay as they are; the next make update goes forward again"
+    say "Settings (ConfigMaps) stay as they are, and so does the metrics service: an earlier one refuses the database of a later one"
+    say "The next make update goes forward again"
 }
 
 # The undo wrote as another manager. Left so, the next deploy could not take away what it has put back, such as a

@@ -66,14 +66,26 @@ servers_rows() {
 }
 
 # What is known of this pod; else what keeps all of them, such as their volume; else what the server says itself.
-why_not() { # POD
-    find_obstacles "$inference"
+why_not() { # POD [SELECTOR PORT]
+    find_obstacles "${2:-$inference}"
     # With the lines that belong to it, such as the end of its log.
     awk -v start="|pod $1" 'BEGIN { code = 1 }
         /^(hard|soft)[|]/ { here = index($0, start) > 0 && code; if (here) { code = 0; sub(/^[a-z]*[|]pod [^: ]*[: ]*/, "") } }
         here && ++n <= 6 { print (n > 1 ? "    " : "") $0 }
         END { exit code }' <<<"$obstacles" ||
-        sed -n 's/^[a-z]*|\(volume .*\)/\1/p' <<<"$obstacles" | grep . | head -n 1 || pod_ready_reason "$1"
+        sed -n 's/^[a-z]*|\(volume .*\)/\1/p' <<<"$obstacles" | grep . | head -n 1 || pod_ready_reason "$1" "${3:-}"
+}
+
+metrics_row() {
+    local pod node restarts ready why
+    IFS='|' read -r pod node restarts ready < <(kn get pods -l "$metrics" -o go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}|{{with .spec.nodeName}}{{.}}{{end}}|{{range .status.containerStatuses}}{{.restartCount}}{{end}}|{{range .status.containerStatuses}}{{.ready}}{{end}}{{"\n"}}{{end}}{{end}}' 2>/dev/null) || true
+    if [ -z "$pod" ]; then row Metrics "none: drift and quality are not watched (make deploy)"; return; fi
+    if [ "$ready" = true ]; then
+        row Metrics "$pod: ${green}ready${plain}, on $node, ${restarts:-0} restarts (make monitor shows what it sees)"
+    else
+        why=$(why_not "$pod" "$metrics" 8001)
+        row Metrics "$pod: ${red}not ready${plain}: ${why:-no answer (kubectl -n $NAMESPACE logs $pod)}"
+    fi
 }
 
 service_row() {
@@ -131,6 +143,7 @@ versions
 jobs_rows
 cronjob_row
 servers_rows
+metrics_row
 service_row
 autoscaler_row
 volumes_rows

@@ -32,7 +32,7 @@ show() { # OBJECTS
     say "To be deleted:"
     if [ -n "$whole" ]; then say "  Namespace/$NAMESPACE, with"; fi
     awk '{ print "  " $0 }' <<<"${1:-nothing of Canopy}"
-    case $1 in *PersistentVolumeClaim/models*) say "The volume \`models\` holds every model version: KEEP_VOLUME=1 keeps it" ;; esac
+    case $1 in *PersistentVolumeClaim/models*) say "The volume \`models\` holds every model version, \`metrics\` what was measured: KEEP_VOLUME=1 keeps them" ;; esac
     if [ -z "$whole" ]; then return; fi
     others=$(foreign)
     if [ -n "$others" ]; then warn "these are not Canopy's, and go with the namespace:"; indent <<<"$others" >&2; fi

@@ -22,10 +22,11 @@ check_surroundings
 before=$(revision)
 head_line "Applying deploy/overlays/$OVERLAY, images $TAG"
 apply_overlay
-if on RESTART; then kn rollout restart deployment inference >/dev/null; fi
+if on RESTART; then kn rollout restart deployment -l 'app.kubernetes.io/name=canopy' >/dev/null; fi
 head_line "Waiting"
 wait_deployment inference "$inference" ||
     die "the update is stuck; the old servers go on answering. Mend what is said above and make update, or go back: make rollback IMAGES=1"
+wait_metrics 'make update'
 prune "$work/objects" 'app.kubernetes.io/component!=monitoring'
 after=$(revision)
 if [ "$before" = "$after" ]; then

@@ -43,6 +43,11 @@ check_secrets() {
     done
     secret_field inference-api-keys api-keys | grep -qiF "$(secret_field inference-client-key key | sha256)" ||
         fail "the key in Secret inference-client-key is none of those in inference-api-keys: store the right one, or delete both and make deploy"
+    if exists deployment metrics; then
+        exists secret metrics-events-key || fail "Secret metrics-events-key is missing: make deploy makes it"
+        secret_field metrics-events-key api-keys | grep -qiF "$(secret_field metrics-events-key key | sha256)" ||
+            fail "the key in Secret metrics-events-key is none of its api-keys: delete the Secret and make deploy"
+    fi
     ok "Secrets are there and agree"
 }
 
@@ -121,14 +126,44 @@ check_prediction() {
     kill "$forwarder" 2>/dev/null || true
 }
 
+# It is up, takes the same key, and sees every server; a look takes some seconds to come round.
+check_metrics() {
+    local available wanted status ready='' try
+    if ! exists deployment metrics; then maybe "there is no metrics service: make deploy"; return; fi
+    available=$(kn get deployment metrics -o jsonpath='{.status.availableReplicas}')
+    [ "${available:-0}" -gt 0 ] || fail "Deployment metrics is not available: make status"
+    wanted=$(kn get deployment inference -o jsonpath='{.spec.replicas}')
+    forward service/metrics 8001 || fail "no port-forward to Service metrics: $(reason)"
+    for try in 1 2 3 4 5 6; do
+        status=$({ printf 'X-API-Key: '; secret_field inference-client-key key; echo; } | state)
+        [ "$status" = 200 ] || fail "the metrics service answers the key with $status: $(head -c 300 "$work/state" 2>/dev/null)"
+        ready=$(grep -o '"ready": *[0-9]*' "$work/state" | head -n 1 | tr -dc 0-9)
+        if [ "$ready" = "$wanted" ]; then break; fi
+        if [ "$try" != 6 ]; then sleep 4; fi
+    done
+    [ "$ready" = "$wanted" ] || fail "the metrics service sees ${ready:-no} servers ready, and there are $wanted: make monitor"
+    ok "the metrics service sees $ready servers ready"
+    status=$(printf 'X-API-Key: %s\n' "not-$(now)-the-key" | state)
+    [ "$status" = 401 ] || fail "the metrics service answers a wrong key with $status and not 401: is CANOPY_ALLOW_ANONYMOUS set?"
+    ok "and answers a wrong key with 401"
+    kill "$forwarder" 2>/dev/null || true
+}
+
+# The header on standard input; prints the status, the body goes to $work/state.
+state() {
+    curl --silent --show-error --max-time 15 --output "$work/state" --write-out '%{http_code}' -H @- \
+        "http://127.0.0.1:$forwarded/api/state" 2>"$work/err" || true
+}
+
 check_rest() {
-    local name
+    local name policies=default-deny,inference,trainer
+    if exists deployment metrics; then policies+=,metrics; fi
     exists poddisruptionbudget inference || fail "PodDisruptionBudget inference is missing: make deploy"
     ok "PodDisruptionBudget inference"
-    for name in default-deny inference trainer; do
+    for name in ${policies//,/ }; do
         exists networkpolicy "$name" || fail "NetworkPolicy $name is missing: make deploy"
     done
-    ok "NetworkPolicies default-deny, inference, trainer"
+    ok "NetworkPolicies ${policies//,/, }"
     if ! exists horizontalpodautoscaler inference; then maybe "there is no HorizontalPodAutoscaler: make deploy"; return; fi
     if [ "$(kn get horizontalpodautoscaler inference -o jsonpath='{.status.conditions[?(@.type=="ScalingActive")].status}')" = True ]; then
         ok "HorizontalPodAutoscaler inference has metrics"
@@ -148,4 +183,5 @@ check_deployment
 check_versions
 check_endpoints
 check_prediction
+check_metrics
 check_rest

@@ -1,6 +1,9 @@
 """Which renderings a test runs on, by the names of its arguments."""
 
 import concurrent.futures
+import os
+import shutil
+import subprocess
 
 import manifests
 import pytest
@@ -21,6 +24,15 @@ def _rendered():
     with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
         for future in [pool.submit(manifests.render, name) for name in manifests.renderings()]:
             future.exception()  # the test of this rendering says what is wrong
+
+
+@pytest.fixture(scope="session")
+def promtool():
+    found = shutil.which("promtool")
+    if not found:
+        assert os.environ.get("CI") != "true", "promtool is missing: it is in Debian's and Ubuntu's package prometheus"
+        pytest.skip("promtool is missing; CI has it")
+    return lambda *arguments: subprocess.run([found, *arguments], capture_output=True, text=True)
 
 
 @pytest.fixture

@@ -134,6 +134,11 @@ def selects(selector, labels):
     return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
 
 
+def backends(ingress):
+    """The names of the Services that an Ingress sends to."""
+    return {path["backend"]["service"]["name"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]}
+
+
 def sources():
     """Every YAML file with objects or patches, in the repository's own writing."""
     folders = [DEPLOY / "base", DEPLOY / "components", OVERLAYS, MONITORING]

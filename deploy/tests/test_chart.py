@@ -17,12 +17,13 @@ SHA = "0" * 64
 ALL_ON = {
     "namespace": {"create": True},
     "trainer": {"dataVolume": {"enabled": True}},
+    "metrics": {"ingress": {"enabled": True}},
     "ingress": {"enabled": True},
     "networkPolicy": {"clients": {"enabled": True}},
     "priorityClass": {"create": True},
     "resourceQuota": {"enabled": True, "hard": {"pods": "20"}},
     "limitRange": {"enabled": True, "limits": [{"type": "Container", "default": {"memory": "1Gi"}}]},
-    "monitoring": {"podMonitor": {"enabled": True}},
+    "monitoring": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}},
 }
 
 
@@ -35,6 +36,7 @@ ONLY_KUSTOMIZE = {
 ONLY_CHART = {
     "Secret/inference-api-keys": "deploy/scripts makes it for kustomize, the chart generates it",
     "Secret/inference-client-key": "the same",
+    "Secret/metrics-events-key": "the same",
     "Pod/test-predict": "`helm test`",
     "NetworkPolicy/test-predict": "`helm test`",
     "NetworkPolicy/test-inference": "`helm test`",
@@ -92,19 +94,23 @@ def test_the_namespace_means_the_same_as_the_base():
 @pytest.mark.parametrize(
     ("values", "key", "file"),
     [
-        (at("monitoring.podMonitor.enabled", True), "PodMonitor/inference", "monitoring/operator/podmonitor.yaml"),
-        (at("monitoring.serviceMonitor.enabled", True), "ServiceMonitor/inference", "monitoring/operator/servicemonitor.yaml"),
-        (at("priorityClass.create", True), "PriorityClass/canopy-inference", "components/priority-class/priorityclass.yaml"),
+        (at("monitoring.podMonitor.enabled", True), "PodMonitor", "monitoring/operator/podmonitor.yaml"),
+        (at("monitoring.serviceMonitor.enabled", True), "ServiceMonitor", "monitoring/operator/servicemonitor.yaml"),
+        (at("monitoring.prometheusRule.enabled", True), "PrometheusRule", "monitoring/operator/prometheusrule.yaml"),
+        (at("priorityClass.create", True), "PriorityClass", "components/priority-class/priorityclass.yaml"),
         (at("trainer.dataVolume.enabled", True), "PersistentVolumeClaim/data", "components/data-volume/persistentvolumeclaim.yaml"),
-        ({"ingress": {"enabled": True, "style": "paths"}}, "Ingress/canopy", "components/ingress-paths/ingress.yaml"),
-        ({"ingress": {"enabled": True, "style": "hosts"}}, "Ingress/inference", "components/ingress-hosts/ingress.yaml"),
+        ({"ingress": {"enabled": True, "style": "paths"}}, "Ingress", "components/ingress-paths/ingress.yaml"),
+        ({"ingress": {"enabled": True, "style": "hosts"}}, "Ingress", "components/ingress-hosts/ingress.yaml"),
+        (at("metrics.ingress.enabled", True), "Ingress", "components/ingress-metrics/ingress.yaml"),
+        (at("metrics.ingress.enabled", True), "NetworkPolicy/metrics-ingress", "components/ingress-metrics/networkpolicy.yaml"),
     ],
 )
 def test_an_option_means_the_same_as_its_component(values, key, file):
-    theirs = yaml.safe_load((DEPLOY / file).read_text())
-    ours = by_name(render(values))[key]
-    ours["metadata"].pop("namespace", None)  # kustomize adds it for the whole folder
-    assert ours == normalised(theirs)
+    theirs = by_name(list(yaml.safe_load_all((DEPLOY / file).read_text())))
+    ours = {name: item for name, item in by_name(render(values)).items() if f"{name}/".startswith(f"{key}/")}
+    for item in ours.values():
+        item["metadata"].pop("namespace", None)  # kustomize adds it for the whole folder
+    assert ours == theirs
 
 
 def test_the_comparison_sees_a_difference():
@@ -134,6 +140,8 @@ SWITCHES = {
         "NetworkPolicy/default-deny",
         "NetworkPolicy/inference",
         "NetworkPolicy/inference-clients",
+        "NetworkPolicy/metrics",
+        "NetworkPolicy/metrics-ingress",
         "NetworkPolicy/trainer",
         "NetworkPolicy/test-predict",
         "NetworkPolicy/test-inference",
@@ -143,7 +151,23 @@ SWITCHES = {
     "priorityClass.create": {"PriorityClass/canopy-inference"},
     "resourceQuota.enabled": {"ResourceQuota/canopy"},
     "limitRange.enabled": {"LimitRange/canopy"},
-    "monitoring.podMonitor.enabled": {"PodMonitor/inference"},
+    "metrics.enabled": {
+        "ConfigMap/metrics",
+        "Deployment/metrics",
+        "Ingress/metrics",
+        "NetworkPolicy/metrics",
+        "NetworkPolicy/metrics-ingress",
+        "PersistentVolumeClaim/metrics",
+        "PodMonitor/metrics",
+        "Secret/metrics-events-key",
+        "Service/inference-pods",
+        "Service/metrics",
+        "ServiceAccount/metrics",
+    },
+    "metrics.ingress.enabled": {"Ingress/metrics", "NetworkPolicy/metrics-ingress"},
+    "metrics.serviceAccount.create": {"ServiceAccount/metrics"},
+    "monitoring.podMonitor.enabled": {"PodMonitor/inference", "PodMonitor/metrics"},
+    "monitoring.prometheusRule.enabled": {"PrometheusRule/rules"},
     "tests.enabled": {"Pod/test-predict", "NetworkPolicy/test-predict", "NetworkPolicy/test-inference"},
 }
 
@@ -178,22 +202,29 @@ def claims(spec):
 def test_an_existing_claim_takes_the_place_of_the_charts_own():
     values = {
         "persistence": {"existingClaim": "my-models"},
+        "metrics": {"persistence": {"existingClaim": "my-minutes"}},
         "trainer": {"dataVolume": {"enabled": True, "existingClaim": "my-tables"}},
     }
     objects = render(values)
     assert not [name(item) for item in objects if item["kind"] == "PersistentVolumeClaim"]
     pods = dict(pod_specs(objects))
     assert claims(pods["Deployment/inference"]) == {"models": "my-models"}
+    assert claims(pods["Deployment/metrics"]) == {"models": "my-models", "data": "my-minutes"}
     for key in ("Job/trainer", "CronJob/trainer"):
         assert claims(pods[key]) == {"models": "my-models", "data": "my-tables"}
 
 
 def test_existing_secrets_take_the_place_of_the_charts_own():
-    values = {"apiKeys": {"existingSecret": "my-keys", "existingClientKeySecret": "my-key"}}
+    values = {
+        "apiKeys": {"existingSecret": "my-keys", "existingClientKeySecret": "my-key"},
+        "metrics": {"eventsKey": {"existingSecret": "my-events"}},
+    }
     objects = render(values)
     assert not [name(item) for item in objects if item["kind"] == "Secret"]
     pods = dict(pod_specs(objects))
-    assert {"name": "api-keys", "secret": {"secretName": "my-keys"}} in pods["Deployment/inference"]["volumes"]
+    for server in ("Deployment/inference", "Deployment/metrics"):
+        secrets = {volume["name"]: volume["secret"]["secretName"] for volume in pods[server]["volumes"] if "secret" in volume}
+        assert secrets == {"api-keys": "my-keys", "events-key": "my-events"}, server
     key = [env for env in pods["Pod/test-predict"]["containers"][0]["env"] if env["name"] == "CANOPY_LOADTEST_API_KEY"]
     assert key[0]["valueFrom"] == {"secretKeyRef": {"name": "my-key", "key": "key"}}
 
@@ -204,12 +235,38 @@ def test_without_a_clients_key_there_is_no_test_and_the_notes_say_so():
     assert "existingClientKeySecret" in texts(values)["templates/NOTES.txt"]
 
 
-def test_without_keys_nothing_of_them_is_left():
-    values = merged(at("apiKeys.create", False), at("inference.config.CANOPY_ALLOW_ANONYMOUS", True))
-    objects = render(values)
+def test_without_keys_nothing_of_them_is_left_but_the_one_for_events():
+    allowed = {"config": {"CANOPY_ALLOW_ANONYMOUS": True}}
+    objects = render({"apiKeys": {"create": False}, "inference": allowed, "metrics": allowed})
     text = yaml.safe_dump_all(objects)
-    assert "api-keys" not in text and "API_KEY" not in text and "client-key" not in text
-    assert by_name(objects)["ConfigMap/inference"]["data"]["CANOPY_ALLOW_ANONYMOUS"] == "true"
+    assert "inference-api-keys" not in text and "API_KEY" not in text and "client-key" not in text
+    for server in ("inference", "metrics"):
+        assert by_name(objects)[f"ConfigMap/{server}"]["data"]["CANOPY_ALLOW_ANONYMOUS"] == "true"
+    assert [name(item) for item in objects if item["kind"] == "Secret"] == ["Secret/metrics-events-key"]
+
+
+def test_without_the_metrics_service_nothing_of_it_is_left():
+    text = yaml.safe_dump_all(render(at("metrics.enabled", False)))
+    assert "METRICS" not in text and "events-key" not in text and "component: metrics" not in text
+    assert "port-forward service/metrics" not in texts(at("metrics.enabled", False))["templates/NOTES.txt"]
+
+
+def test_servers_and_metrics_service_of_a_release_find_each_other():
+    data = {
+        item["metadata"]["name"]: item["data"]
+        for item in render({"metrics": {"service": {"port": 9001}}}, release="houses")
+        if item["kind"] == "ConfigMap"
+    }
+    assert data["houses-inference"]["CANOPY_METRICS_URL"] == "http://houses-metrics:9001"
+    assert data["houses-metrics"]["CANOPY_TARGETS"] == "dns+http://houses-inference-pods:8000"
+
+
+def test_the_metrics_service_reads_the_registry_of_the_servers():
+    def registry(values):
+        return by_name(render(values))["ConfigMap/metrics"]["data"]["CANOPY_REGISTRY"]
+
+    assert registry(at("inference.config.CANOPY_REGISTRY", "s3://bucket/canopy")) == "s3://bucket/canopy"
+    assert registry(at("metrics.config.CANOPY_REGISTRY", "/models/old")) == "/models/old"
 
 
 def test_existing_accounts_and_classes_are_used():
@@ -233,6 +290,9 @@ def test_the_digest_of_the_key_is_the_keys():
     assert len(key) == 48
     digest = hashlib.sha256(key.encode()).hexdigest()
     assert secrets["inference-api-keys"]["api-keys"] == f"default {digest} rate=5 burst=9\nb {SHA}\n"
+    events = secrets["metrics-events-key"]
+    assert len(events["key"]) == 48 and events["key"] != key
+    assert events["api-keys"] == f"inference {hashlib.sha256(events['key'].encode()).hexdigest()}\n"
 
 
 @pytest.mark.parametrize(
@@ -265,11 +325,18 @@ def test_a_changed_setting_rolls_the_servers_and_changes_the_training():
 
     before = checksums({})
     assert checksums({}) == before
+    minutes = "Deployment/metrics"
+    assert pod_annotations(minutes, {}) != pod_annotations(minutes, at("metrics.config.CANOPY_WINDOWS", "2h"))
+    assert pod_annotations(minutes, {}) == pod_annotations(minutes, at("inference.config.CANOPY_RATE_LIMIT", 5))
     roll, train = checksums(at("inference.config.CANOPY_RATE_LIMIT", 5))
     assert roll != before[0] and train == before[1]
     for change in [at("trainer.config.CANOPY_SEED", 7), at("trainer.image.tag", "2"), at("trainer.job.trigger", "again")]:
         roll, train = checksums(change)
         assert roll == before[0] and train != before[1]
+
+
+def pod_annotations(key, values):
+    return {name(item): item for item in render(values)}[key]["spec"]["template"]["metadata"]["annotations"]
 
 
 def test_free_form_values_reach_their_pods():
@@ -284,9 +351,10 @@ def test_free_form_values_reach_their_pods():
         "tolerations": [{"key": "k", "operator": "Exists"}],
         "affinity": {"nodeAffinity": {}},
     }
-    objects = {name(item): item for item in render({"inference": extra, "trainer": extra})}
+    objects = {name(item): item for item in render({"inference": extra, "trainer": extra, "metrics": extra})}
     templates = {
         "Deployment/inference": objects["Deployment/inference"]["spec"]["template"],
+        "Deployment/metrics": objects["Deployment/metrics"]["spec"]["template"],
         "Job/trainer": objects["Job/trainer"]["spec"]["template"],
         "CronJob/trainer": objects["CronJob/trainer"]["spec"]["jobTemplate"]["spec"]["template"],
     }
@@ -337,7 +405,7 @@ def test_two_releases_in_one_namespace_share_no_name_and_no_selector():
     names = {item["metadata"]["name"] for item in b}
     assert all(n == "houses" or n.startswith("houses-") for n in names)
     # What one object says of another follows the name too.
-    for theirs in ("inference-api-keys", "inference-client-key", "trainer-credentials", "models"):
+    for theirs in ("inference-api-keys", "inference-client-key", "trainer-credentials", "metrics-events-key", "models"):
         assert re.search(rf"\bhouses-{theirs}\b", yaml.safe_dump_all(b))
         assert not re.search(rf"(?<!houses-)\b{theirs}$", yaml.safe_dump_all(b), re.M) or theirs == "models"
 
@@ -345,10 +413,15 @@ def test_two_releases_in_one_namespace_share_no_name_and_no_selector():
 def test_selectors_find_the_pods_they_are_for():
     objects = render(ALL_ON)
     by = {name(item): item for item in objects}
+    metrics = by["Deployment/metrics"]["spec"]["template"]["metadata"]["labels"]
+    assert by["Service/metrics"]["spec"]["selector"].items() <= metrics.items()
+    for policy in ("NetworkPolicy/metrics", "NetworkPolicy/metrics-ingress"):
+        assert by[policy]["spec"]["podSelector"]["matchLabels"].items() <= metrics.items()
     labels = by["Deployment/inference"]["spec"]["template"]["metadata"]["labels"]
     for key in ("Deployment/inference", "PodDisruptionBudget/inference"):
         assert by[key]["spec"]["selector"]["matchLabels"].items() <= labels.items()
-    assert by["Service/inference"]["spec"]["selector"].items() <= labels.items()
+    for key in ("Service/inference", "Service/inference-pods"):
+        assert by[key]["spec"]["selector"].items() <= labels.items()
     assert by["NetworkPolicy/inference"]["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
     test = by["Pod/test-predict"]["metadata"]["labels"]
     assert by["NetworkPolicy/test-predict"]["spec"]["podSelector"]["matchLabels"].items() <= test.items()
@@ -368,8 +441,9 @@ def test_selectors_find_the_pods_they_are_for():
     ],
 )
 def test_names_follow_the_release_and_the_overrides(release, values, expected):
-    deployment = next(item for item in render(values, release=release) if item["kind"] == "Deployment")
+    deployment, metrics = [item for item in render(values, release=release) if item["kind"] == "Deployment"]
     assert deployment["metadata"]["name"] == expected
+    assert metrics["metadata"]["name"] == expected.removesuffix("inference") + "metrics"
     assert deployment["metadata"]["labels"]["app.kubernetes.io/name"] == values.get("nameOverride", "canopy")
 
 
@@ -388,7 +462,8 @@ def test_every_pod_and_container_keeps_its_restrictions(file):
         "openshift": {"securityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}},
     }.get(file) or values_file("" if file in ("all", "openshift") else file)
     pods = dict(pod_specs(render(values)))
-    assert set(pods) == {"Deployment/inference", "Job/trainer", "CronJob/trainer", "Pod/test-predict"}
+    servers = {"Deployment/inference", "Deployment/metrics"}
+    assert set(pods) == servers | {"Job/trainer", "CronJob/trainer", "Pod/test-predict"}
     for spec in pods.values():
         assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -401,7 +476,9 @@ def test_every_pod_and_container_keeps_its_restrictions(file):
                 "capabilities": {"drop": ["ALL"]},
             }
             assert container["resources"]["limits"]["memory"] and container["resources"]["requests"]["cpu"]
-    assert all(m.get("readOnly") for m in pods["Deployment/inference"]["containers"][0]["volumeMounts"])
+    for server in servers:
+        writable = [m["name"] for m in pods[server]["containers"][0]["volumeMounts"] if not m.get("readOnly")]
+        assert writable == (["data"] if server == "Deployment/metrics" else []), server
 
 
 # --- The tests themselves --------------------------------------------------------------------------------------------
@@ -411,6 +488,8 @@ def test_every_pod_and_container_keeps_its_restrictions(file):
     ("file", "old", "new"),
     [
         ("templates/service.yaml", "targetPort: http", "targetPort: 8000"),
+        ("templates/deployment.yaml", "strategy: { type: Recreate }", "strategy: { type: RollingUpdate }"),
+        ("templates/service.yaml", "publishNotReadyAddresses: true", "publishNotReadyAddresses: false"),
         ("templates/networkpolicy.yaml", "policyTypes: [Ingress, Egress]\n  egress", "policyTypes: [Ingress]\n  egress"),
         ("templates/_helpers.tpl", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
         ("values.yaml", "failureThreshold: 30", "failureThreshold: 3"),

@@ -21,6 +21,8 @@ def test_lint_has_no_warnings(file):
     ("values", "expected"),
     [
         ({}, ["port-forward service/inference", "secret inference-client-key", "metrics-server", "label namespace canopy"]),
+        ({}, ["Deployment metrics", "port-forward service/metrics 8001", "volume of what is measured"]),
+        (at("metrics.ingress.enabled", True), ["http://metrics.canopy.local/"]),
         (values_file("values-dev.yaml"), ["http://canopy.local/predict", "class `nginx`"]),
         (values_file("values-prod.yaml"), ["https://inference.canopy.example.com/predict", "issuer `letsencrypt`"]),
         ({"inference": {"service": {"type": "NodePort", "nodePort": 30800}}}, ["http://$NODE:30800/predict"]),
@@ -80,8 +82,10 @@ def used():
     sources = "\n".join(path.read_text() for path in sorted((CHART / "templates").rglob("*.*")))
     paths = set(re.findall(r"\.Values\.([A-Za-z][\w.]*\w)", sources))
     # A helper that is handed a part of the values reads these of it.
-    paths |= {f"{part}.image.{key}" for part in ("inference", "trainer", "tests") for key in ("repository", "tag", "digest")}
-    return paths | {f"{part}.{key}" for part in ("inference", "trainer") for key in ("nodeSelector", "tolerations", "affinity")}
+    images = ("inference", "trainer", "metrics", "tests")
+    paths |= {f"{part}.image.{key}" for part in images for key in ("repository", "tag", "digest")}
+    placed = ("inference", "trainer", "metrics")
+    return paths | {f"{part}.{key}" for part in placed for key in ("nodeSelector", "tolerations", "affinity")}
 
 
 def test_every_value_is_used_and_every_used_value_exists():
@@ -89,7 +93,7 @@ def test_every_value_is_used_and_every_used_value_exists():
     unused = [leaf for leaf in LEAVES if leaf not in paths and not any(p.startswith(leaf + ".") for p in paths)]
     assert unused == []
     prefixes = {leaf.rsplit(".", n)[0] for leaf in LEAVES for n in range(leaf.count(".") + 1)} | set(LEAVES)
-    inside = ("networkPolicy.", "inference.resources.", "inference.config.", "trainer.config.")
+    inside = ("networkPolicy.", "inference.resources.", "inference.config.", "metrics.config.", "trainer.config.")
     unknown = [p for p in paths if p not in prefixes and not any(p.startswith(i) and p.rsplit(".", 1)[0] in prefixes for i in inside)]
     assert unknown == []
 

@@ -23,6 +23,14 @@ BAD_VALUES = [
     ("inference.podLabels", {"app.kubernetes.io/component": "x"}, "app.kubernetes.io/component"),
     ("inference.podAnnotations", {"prometheus.io/scrape": True}, "/inference/podAnnotations"),
     ("inference.extraEnv", [{"value": "x"}], "/inference/extraEnv/0"),
+    ("inference.config.CANOPY_METRICS_URL", "metrics:8001", "CANOPY_METRICS_URL"),
+    ("metrics.config.CANOPY_TARGETS", "inference:8000", "CANOPY_TARGETS"),
+    ("metrics.config.CANOPY_WINDOWS", "1h, soon", "CANOPY_WINDOWS"),
+    ("metrics.config.CANOPY_EVENT_RETENTION", "2 moons", "CANOPY_EVENT_RETENTION"),
+    ("metrics.config.CANOPY_DATA", "/tmp", "CANOPY_DATA"),
+    ("metrics.replicas", 2, "replicas"),
+    ("metrics.persistence.accessModes", ["ReadWriteMany"], "/metrics/persistence/accessModes/0"),
+    ("metrics.ingress.hosts", [], "/metrics/ingress/hosts"),
     ("trainer.config.CANOPY_ESTIMATOR", "xgboost", "CANOPY_ESTIMATOR"),
     ("trainer.config.CANOPY_MODEL", "Diamonds", "CANOPY_MODEL"),
     ("trainer.cronjob.schedule", "weekly", "/trainer/cronjob/schedule"),
@@ -56,9 +64,11 @@ BAD_TOGETHER = [
     (at("inference.config.CANOPY_DRAIN_TIMEOUT", "40s"), "terminationGracePeriodSeconds (45) must be more than"),
     (at("inference.config.CANOPY_DRAIN_DELAY", "1m 500ms"), "(91 s)"),
     (at("inference.terminationGracePeriodSeconds", 35), "terminationGracePeriodSeconds (35)"),
+    (at("metrics.terminationGracePeriodSeconds", 5), "metrics.terminationGracePeriodSeconds (5)"),
     (at("trainer.activeDeadlineSeconds", 3600), "progressDeadlineSeconds (900)"),
     (at("trainer.config.CANOPY_MODEL", "houses"), "trainer.config.CANOPY_MODEL (houses)"),
     (at("trainer.config.CANOPY_REGISTRY", "/model"), "trainer.config.CANOPY_REGISTRY (/model)"),
+    (at("metrics.config.CANOPY_REGISTRY", "/model"), "metrics.config.CANOPY_REGISTRY (/model)"),
     (at("autoscaling.maxReplicas", 1), "autoscaling.maxReplicas (1)"),
     ({"autoscaling": {"targetCPUUtilizationPercentage": None, "targetMemoryUtilizationPercentage": None}}, "extraMetrics"),
     (at("inference.resources.requests", {"cpu": None}), "inference.resources.requests.cpu"),
@@ -68,10 +78,17 @@ BAD_TOGETHER = [
     (at("inference.service.externalTrafficPolicy", "Local"), "externalTrafficPolicy"),
     (at("inference.service.loadBalancerSourceRanges", ["192.0.2.0/24"]), "loadBalancerSourceRanges"),
     (at("inference.strategy.maxSurge", 0), "maxSurge"),
-    (at("apiKeys.create", False), "CANOPY_ALLOW_ANONYMOUS"),
+    (at("apiKeys.create", False), "inference.config.CANOPY_ALLOW_ANONYMOUS"),
+    (
+        {"apiKeys": {"create": False}, "inference": {"config": {"CANOPY_ALLOW_ANONYMOUS": True}}},
+        "metrics.config.CANOPY_ALLOW_ANONYMOUS",
+    ),
     (at("apiKeys.existingClientKeySecret", "x"), "apiKeys.existingSecret"),
     (at("inference.config.CANOPY_API_KEYS_FILE", "/keys"), "/etc/canopy/api-keys"),
+    (at("metrics.config.CANOPY_API_KEYS_FILE", "/keys"), "metrics.config.CANOPY_API_KEYS_FILE (/keys)"),
+    (at("metrics.config.CANOPY_EVENTS_KEYS_FILE", "/keys"), "/etc/canopy-events/api-keys"),
     ({"ingress": {"enabled": True, "tls": [{"hosts": ["a.example.com"], "secretName": "a"}]}}, "a.example.com is not in"),
+    (at("metrics.ingress.tls", [{"hosts": ["a.example.com"], "secretName": "a"}]), "metrics.ingress.tls: a.example.com is not in"),
     (at("resourceQuota.enabled", True), "resourceQuota.hard"),
     (at("limitRange.enabled", True), "limitRange.limits"),
     ({"monitoring": {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}}, "take one"),
@@ -89,8 +106,9 @@ def test_values_that_contradict_each_other_are_refused(values, message):
 
 def test_every_check_is_in_the_table():
     checks = (CHART / "templates/_checks.tpl").read_text().split('define "canopy.checks"')[1]
-    # Two of the table reach the same check about draining, each with another time.
-    assert checks.count("fail (printf") + checks.count('fail "') == len(BAD_TOGETHER) - 1
+    # Two of the table reach the same check about draining, each with another time; and four are those of the metrics
+    # service, which the servers have, too.
+    assert checks.count("fail (printf") + checks.count('fail "') == len(BAD_TOGETHER) - 5
 
 
 def test_the_schema_knows_the_settings_of_the_services():
@@ -107,6 +125,8 @@ def test_the_schema_knows_the_settings_of_the_services():
     # The port is the container's and the probes', so the chart fixes it.
     inference = variables("services/inference/src") | kit - {"CANOPY_LISTEN"}
     assert set(schema["inference"]["properties"]["config"]["properties"]) == inference - {"CANOPY_LISTEN"}
+    metrics = variables("services/metrics/src") | kit
+    assert set(schema["metrics"]["properties"]["config"]["properties"]) == metrics - {"CANOPY_LISTEN"}
     # What `fit` takes. Other commands have settings that would do harm in a ConfigMap, such as CANOPY_FORCE.
     config = "services/trainer/src/config"
     of_fit = variables(f"{config}.rs", *(f"{config}/{noun}.rs" for noun in ("act", "estimator", "fit", "gates")))

@@ -100,10 +100,11 @@ def test_an_image_says_what_it_is(name):
     assert f'org.opencontainers.image.title="canopy-{name}"' in text
 
 
-def test_the_server_exposes_the_port_of_its_container():
-    template = pod_templates(render("base"))["Deployment/inference"]
+@pytest.mark.parametrize("name", ["inference", "metrics"])
+def test_a_server_exposes_the_port_of_its_container(name):
+    template = pod_templates(render("base"))[f"Deployment/{name}"]
     [port] = template["spec"]["containers"][0]["ports"]
-    assert ("EXPOSE", str(port["containerPort"])) in chain("inference")[1]
+    assert ("EXPOSE", str(port["containerPort"])) in chain(name)[1]
 
 
 def test_the_builder_is_the_toolchain_of_the_workspace():

@@ -33,7 +33,7 @@ def test_commands_name_what_exists(path):
     lost = [
         name
         for name in named
-        if not (REPO / name).exists() and name not in ("deploy/inference", "deploy/prometheus", "deploy/grafana")
+        if not (REPO / name).exists() and name not in ("deploy/inference", "deploy/metrics", "deploy/prometheus", "deploy/grafana")
     ]
     assert not lost
 

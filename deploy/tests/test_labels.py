@@ -64,7 +64,7 @@ def test_every_selector_finds_the_pods_of_its_name(rendering):
         selector = item["spec"]["selector"]
         selector = {"matchLabels": selector} if item["kind"] == "Service" else selector
         found = [name for name, labels in pods.items() if selects(selector, labels)]
-        assert found == [f"Deployment/{item['metadata']['name']}"], title(item)
+        assert found == [f"Deployment/{item['metadata']['name'].removesuffix('-pods')}"], title(item)
     for item in of_kind(rendering, "Deployment"):
         for spread in item["spec"]["template"]["spec"].get("topologySpreadConstraints", []):
             assert selects(spread["labelSelector"], pods[title(item)]), title(item)

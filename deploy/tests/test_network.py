@@ -1,11 +1,13 @@
 """Who reaches whom: what the NetworkPolicies admit, asked for pairs of pods."""
 
-from manifests import COMPONENT, NAME, of_kind, one, pod_templates, render, selects, title
+from manifests import COMPONENT, NAME, REPO, backends, of_kind, one, pod_templates, render, selects, title
 
 INFERENCE = {NAME: "canopy", COMPONENT: "inference"}
+METRICS = {NAME: "canopy", COMPONENT: "metrics"}
 TRAINER = {NAME: "canopy", COMPONENT: "trainer"}
 PROMETHEUS = {NAME: "prometheus", COMPONENT: "monitoring"}
 GRAFANA = {NAME: "grafana", COMPONENT: "monitoring"}
+ALERTMANAGER = {NAME: "alertmanager", COMPONENT: "monitoring"}
 DNS = {"k8s-app": "kube-dns"}
 DNS_PORTS = {("UDP", 53), ("TCP", 53)}
 
@@ -57,7 +59,7 @@ def test_every_policy_names_what_it_governs(rendering):
 
 
 def test_every_pod_that_may_call_out_can_look_up_names(canopy):
-    for labels in (INFERENCE, TRAINER):
+    for labels in (INFERENCE, METRICS, TRAINER):
         assert admits(canopy, labels, "egress", DNS, namespace="kube-system") == DNS_PORTS
 
 
@@ -66,6 +68,35 @@ def test_servers_are_reached_by_the_ingress_controller_and_by_prometheus(canopy)
     assert admits(canopy, INFERENCE, "ingress", controller, namespace="ingress-nginx") == {("TCP", "http")}
     assert admits(canopy, INFERENCE, "ingress", PROMETHEUS) == {("TCP", "http")}
     assert admits(canopy, INFERENCE, "ingress", PROMETHEUS, namespace="monitoring") == {("TCP", "http")}
+
+
+def test_servers_and_the_metrics_service_reach_each_other(canopy):
+    for one_of_them, other in ((INFERENCE, METRICS), (METRICS, INFERENCE)):
+        assert admits(canopy, one_of_them, "egress", other) == {("TCP", "http")}
+        assert admits(canopy, one_of_them, "ingress", other) == {("TCP", "http")}
+
+
+def test_the_metrics_service_is_reached_by_prometheus_and_by_no_other_pod(canopy):
+    assert admits(canopy, METRICS, "ingress", PROMETHEUS) == {("TCP", "http")}
+    assert admits(canopy, METRICS, "ingress", PROMETHEUS, namespace="monitoring") == {("TCP", "http")}
+    for other in ({}, TRAINER, GRAFANA, METRICS):
+        assert not admits(canopy, METRICS, "ingress", other)
+    # People come by kubectl, or through the Ingress where one sends them there.
+    sends = [item for item in of_kind(canopy, "Ingress") if "metrics" in backends(item)]
+    controller = admits(canopy, METRICS, "ingress", {NAME: "ingress-nginx"}, namespace="ingress-nginx")
+    assert controller == ({("TCP", "http")} if sends else set())
+
+
+def test_the_metrics_service_reaches_the_servers_and_its_registry_only(canopy):
+    registry = one(canopy, "ConfigMap", "metrics")["data"]["CANOPY_REGISTRY"]
+    rest = egress_beside_dns(canopy, METRICS)
+    assert sum("ipBlock" in entry for rule in rest for entry in rule["to"]) == 2 * registry.startswith("s3://")
+    peers = [entry for rule in rest for entry in rule["to"] if "ipBlock" not in entry]
+    assert peers == [{"podSelector": {"matchLabels": INFERENCE}}]
+
+
+def egress_beside_dns(objects, labels):
+    return [rule for rule in rules(objects, labels, "egress") if {"protocol": "UDP", "port": 53} not in rule["ports"]]
 
 
 def test_servers_are_not_reached_by_other_pods_and_reach_none(canopy):
@@ -79,10 +110,11 @@ def test_servers_are_not_reached_by_other_pods_and_reach_none(canopy):
     assert [rule["ports"] for rule in outside] == [[{"protocol": "TCP", "port": 443}]] * registry.startswith("s3://")
     peers = [entry for rule in egress if rule not in outside for entry in rule["to"]]
     assert peers == [
+        {"podSelector": {"matchLabels": METRICS}},
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
             "podSelector": {"matchLabels": DNS},
-        }
+        },
     ]
 
 
@@ -115,14 +147,26 @@ def test_the_load_balancers_clients_come_from_outside_the_cluster(production):
 
 def test_prometheus_reaches_the_servers_and_grafana_only_prometheus():
     objects = render("base+monitoring")
-    assert admits(objects, PROMETHEUS, "egress", INFERENCE) == {("TCP", "http")}
+    for server in (INFERENCE, METRICS):
+        assert admits(objects, PROMETHEUS, "egress", server) == {("TCP", "http")}
     assert admits(objects, GRAFANA, "egress", PROMETHEUS) == {("TCP", "http")}
     assert admits(objects, PROMETHEUS, "ingress", GRAFANA) == {("TCP", "http")}
     assert not admits(objects, PROMETHEUS, "ingress", TRAINER) and not admits(objects, PROMETHEUS, "ingress", {})
-    assert not admits(objects, GRAFANA, "egress", INFERENCE)
+    assert not admits(objects, GRAFANA, "egress", INFERENCE) and not admits(objects, GRAFANA, "egress", METRICS)
     assert not rules(objects, GRAFANA, "ingress")
     for labels in (PROMETHEUS, GRAFANA):
         assert admits(objects, labels, "egress", DNS, namespace="kube-system") == DNS_PORTS
+
+
+def test_prometheus_hands_alerts_to_alertmanager_which_tells_people_outside_and_nobody_else():
+    objects = render("base+monitoring")
+    assert admits(objects, PROMETHEUS, "egress", ALERTMANAGER) == {("TCP", "http")}
+    assert admits(objects, ALERTMANAGER, "ingress", PROMETHEUS) == {("TCP", "http")}
+    assert not any(admits(objects, ALERTMANAGER, "ingress", other) for other in ({}, INFERENCE, GRAFANA))
+    assert not any(admits(objects, ALERTMANAGER, "egress", other) for other in (INFERENCE, PROMETHEUS))
+    outside = [rule for rule in rules(objects, ALERTMANAGER, "egress") if "ipBlock" in rule["to"][0]]
+    assert [rule["ports"] for rule in outside] == [[{"protocol": "TCP", "port": 443}]]
+    assert admits(objects, ALERTMANAGER, "egress", DNS, namespace="kube-system") == DNS_PORTS
 
 
 def test_prometheus_reaches_the_api_server_behind_its_service_too():
@@ -153,8 +197,26 @@ def test_services_and_policies_name_ports_that_the_pods_have(rendering):
 def test_the_metrics_stay_inside(rendering):
     for item in of_kind(rendering, "Ingress"):
         for rule in item["spec"]["rules"]:
-            paths = {path["path"]: path for path in rule["http"]["paths"]}
-            assert "/predict" in paths and "/" not in paths and "/metrics" not in paths, title(item)
-            assert all(
-                path["backend"]["service"] == {"name": "inference", "port": {"name": "http"}} for path in paths.values()
-            ), title(item)
+            [service] = backends(item)
+            assert {"inference": "/predict", "metrics": "/actuals"}[service] in {
+                path["path"] for path in rule["http"]["paths"]
+            }, title(item)
+            assert all(path["backend"]["service"]["port"] == {"name": "http"} for path in rule["http"]["paths"])
+            for secret in ("/metrics", "/events"):
+                assert not lets_through(rule, secret), title(item)
+
+
+def lets_through(rule, path):
+    return any(
+        path == entry["path"] or entry["pathType"] == "Prefix" and path.startswith(entry["path"].rstrip("/") + "/")
+        for entry in rule["http"]["paths"]
+    )
+
+
+def test_the_dashboard_comes_whole_through_its_ingress():
+    [rule] = one(render("base+ingress-metrics"), "Ingress", "metrics")["spec"]["rules"]
+    folder = REPO / "services/metrics/src/dashboard"
+    files = {f"/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*") if path.suffix in (".css", ".js")}
+    assert {"/dashboard.css", "/dashboard.js"} <= files
+    for path in files | {"/", "/api/state", "/api/stream", "/actuals"}:
+        assert lets_through(rule, path), path

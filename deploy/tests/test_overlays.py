@@ -45,6 +45,11 @@ def test_productions_registry_is_shared_by_several_nodes(production):
     assert one(production, "PersistentVolumeClaim", "models")["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
+def test_productions_metrics_stay_on_a_disk_of_their_own(production):
+    claim = one(production, "PersistentVolumeClaim", "metrics")["spec"]
+    assert claim["accessModes"] == ["ReadWriteOnce"] and "storageClassName" not in claim
+
+
 def test_productions_servers_have_more_room(production):
     [container] = one(production, "Deployment", "inference")["spec"]["template"]["spec"]["containers"]
     assert container["resources"] == {

@@ -5,6 +5,7 @@ from manifests import containers, of_kind, pod_templates, title
 # Images whose user is another than ours, each with its reason.
 OTHER_USERS = {
     "prometheus": 65534,  # the user that prom/prometheus is built for
+    "alertmanager": 65534,  # the user that prom/alertmanager is built for
     "grafana": 472,  # the user that grafana/grafana is built for
 }
 OUR_USER = 65532

@@ -12,6 +12,7 @@ def test_overlays_and_components_are_found():
     assert {
         "data-volume",
         "ingress-hosts",
+        "ingress-metrics",
         "ingress-paths",
         "priority-class",
         "s3-registry",

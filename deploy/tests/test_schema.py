@@ -7,14 +7,14 @@ import jsonschema
 import pytest
 import referencing
 from kubernetes_validate import utils
-from manifests import MONITORING, load, render, renderings, title
+from manifests import MONITORING, documents, render, renderings, title
 
 OLDEST = (1, 31)
 # The package has two folders for each version, so each is listed twice.
 VERSIONS = [v for v in dict.fromkeys(utils.all_versions()) if tuple(map(int, v.split(".")[:2])) >= OLDEST]
 
 # Kinds of the Prometheus Operator: not Kubernetes' own, so their fields are checked against OPERATOR below.
-OPERATOR_KINDS = {"PodMonitor", "ServiceMonitor"}
+OPERATOR_KINDS = {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
 
 # What we use of https://prometheus-operator.dev/docs/api-reference/api/ (PodMonitorSpec, ServiceMonitorSpec).
 # The operator refuses what it does not know only in newer versions, so a misspelt field would be lost silently.
@@ -34,9 +34,11 @@ ENDPOINTS = {
     },
 }
 
+# The groups of a PrometheusRule are those of a rule file, which promtool reads (test_monitoring.py).
+RULES = {"type": "object", "additionalProperties": False, "required": ["groups"], "properties": {"groups": {"type": "array", "minItems": 1}}}
+
 
 def operator_schema(kind):
-    endpoints = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}[kind]
     return {
         "type": "object",
         "additionalProperties": False,
@@ -45,22 +47,27 @@ def operator_schema(kind):
             "apiVersion": {"const": "monitoring.coreos.com/v1"},
             "kind": {"const": kind},
             "metadata": {"type": "object"},
-            "spec": {
+            "spec": RULES if kind == "PrometheusRule" else monitor_schema(kind),
+        },
+    }
+
+
+def monitor_schema(kind):
+    endpoints = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}[kind]
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["selector", endpoints],
+        "properties": {
+            "jobLabel": {"type": "string"},
+            "sampleLimit": {"type": "integer"},
+            "selector": {
                 "type": "object",
                 "additionalProperties": False,
-                "required": ["selector", endpoints],
-                "properties": {
-                    "jobLabel": {"type": "string"},
-                    "sampleLimit": {"type": "integer"},
-                    "selector": {
-                        "type": "object",
-                        "additionalProperties": False,
-                        "required": ["matchLabels"],
-                        "properties": {"matchLabels": {"type": "object", "additionalProperties": {"type": "string"}}},
-                    },
-                    endpoints: ENDPOINTS,
-                },
+                "required": ["matchLabels"],
+                "properties": {"matchLabels": {"type": "object", "additionalProperties": {"type": "string"}}},
             },
+            endpoints: ENDPOINTS,
         },
     }
 
@@ -125,5 +132,5 @@ def test_a_misspelt_field_is_an_error():
 def test_the_operators_objects_have_the_fields_it_knows():
     rendered = [item for _, item in distinct_objects() if item["kind"] in OPERATOR_KINDS]
     assert rendered
-    for item in [*rendered, load(MONITORING / "operator/servicemonitor.yaml")]:
+    for item in [*rendered, *documents(MONITORING / "operator/servicemonitor.yaml")]:
         jsonschema.validate(item, operator_schema(item["kind"]))

@@ -1,11 +1,15 @@
 """The Job, the CronJob, the Deployment and what scales and guards it."""
 
 import pytest
-from manifests import canopy_version, job_specs, one, quantity, render, seconds
+from manifests import canopy_version, job_specs, of_kind, one, quantity, render, seconds, selects
 
 
 def inference(objects):
     return one(objects, "Deployment", "inference")["spec"]
+
+
+def metrics(objects):
+    return one(objects, "Deployment", "metrics")["spec"]
 
 
 def autoscaler(objects):
@@ -52,12 +56,31 @@ def test_the_cronjob_runs_on_sundays_at_two_one_at_a_time(canopy):
     assert not spec.get("suspend")
 
 
-def test_probes_ask_the_routes_that_mean_it(canopy):
-    [container] = inference(canopy)["template"]["spec"]["containers"]
+@pytest.mark.parametrize(("name", "port"), [("inference", 8000), ("metrics", 8001)])
+def test_probes_ask_the_routes_that_mean_it(canopy, name, port):
+    [container] = one(canopy, "Deployment", name)["spec"]["template"]["spec"]["containers"]
     assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "http"}
     assert container["livenessProbe"]["httpGet"] == {"path": "/health", "port": "http"}
     assert container["startupProbe"]["httpGet"] == {"path": "/health", "port": "http"}
-    assert container["ports"] == [{"name": "http", "containerPort": 8000}]
+    assert container["ports"] == [{"name": "http", "containerPort": port}]
+
+
+def test_two_metrics_services_never_write_into_one_database(canopy):
+    spec = metrics(canopy)
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    # SQLite's write-ahead log does not work over a network file system, which is what gives ReadWriteMany.
+    assert one(canopy, "PersistentVolumeClaim", "metrics")["spec"]["accessModes"] == ["ReadWriteOnce"]
+    # A budget for one pod would only keep its node from being drained.
+    for budget in of_kind(canopy, "PodDisruptionBudget"):
+        assert not selects(budget["spec"]["selector"], spec["template"]["metadata"]["labels"])
+
+
+def test_the_metrics_service_writes_to_its_own_volume_only(canopy):
+    [container] = metrics(canopy)["template"]["spec"]["containers"]
+    [mount] = [mount for mount in container["volumeMounts"] if not mount.get("readOnly")]
+    assert mount == {"name": "data", "mountPath": one(canopy, "ConfigMap", "metrics")["data"]["CANOPY_DATA"]}
+    [volume] = [volume for volume in metrics(canopy)["template"]["spec"]["volumes"] if volume["name"] == "data"]
+    assert volume["persistentVolumeClaim"] == {"claimName": "metrics"}
 
 
 def test_an_update_never_takes_a_pod_away_first(canopy):
@@ -66,10 +89,15 @@ def test_an_update_never_takes_a_pod_away_first(canopy):
     assert spec["minReadySeconds"] > 0
 
 
-def test_a_pod_has_time_to_drain(canopy):
-    settings = one(canopy, "ConfigMap", "inference")["data"]
+@pytest.mark.parametrize("name", ["inference", "metrics"])
+def test_a_pod_has_time_to_drain(canopy, name):
+    settings = one(canopy, "ConfigMap", name)["data"]
     drain = seconds(settings["CANOPY_DRAIN_DELAY"]) + seconds(settings["CANOPY_DRAIN_TIMEOUT"])
-    assert inference(canopy)["template"]["spec"]["terminationGracePeriodSeconds"] > drain
+    assert one(canopy, "Deployment", name)["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > drain
+
+
+def test_a_request_may_take_as_long_while_the_server_drains(canopy):
+    settings = one(canopy, "ConfigMap", "inference")["data"]
     assert seconds(settings["CANOPY_DRAIN_TIMEOUT"]) >= seconds(settings["CANOPY_REQUEST_TIMEOUT"])
 
 

@@ -18,12 +18,16 @@
 {{- define "canopy.checks" -}}
 {{- $inference := .Values.inference.config }}
 {{- $trainer := .Values.trainer.config }}
+{{- $servers := dict "inference" .Values.inference }}
+{{- if .Values.metrics.enabled }}{{ $_ := set $servers "metrics" .Values.metrics }}{{ end }}
 
 {{/* A server killed while it drains loses requests. */}}
-{{- $delay := include "canopy.seconds" (dict "key" "inference.config.CANOPY_DRAIN_DELAY" "value" (default "5s" $inference.CANOPY_DRAIN_DELAY)) | int }}
-{{- $timeout := include "canopy.seconds" (dict "key" "inference.config.CANOPY_DRAIN_TIMEOUT" "value" (default "30s" $inference.CANOPY_DRAIN_TIMEOUT)) | int }}
-{{- if le (int .Values.inference.terminationGracePeriodSeconds) (add $delay $timeout | int) }}
-{{- fail (printf "inference.terminationGracePeriodSeconds (%d) must be more than CANOPY_DRAIN_DELAY and CANOPY_DRAIN_TIMEOUT of inference.config together (%d s)" (int .Values.inference.terminationGracePeriodSeconds) (add $delay $timeout)) }}
+{{- range $name, $server := $servers }}
+{{- $delay := include "canopy.seconds" (dict "key" (printf "%s.config.CANOPY_DRAIN_DELAY" $name) "value" (default "5s" $server.config.CANOPY_DRAIN_DELAY)) | int }}
+{{- $timeout := include "canopy.seconds" (dict "key" (printf "%s.config.CANOPY_DRAIN_TIMEOUT" $name) "value" (default "30s" $server.config.CANOPY_DRAIN_TIMEOUT)) | int }}
+{{- if le (int $server.terminationGracePeriodSeconds) (add $delay $timeout | int) }}
+{{- fail (printf "%s.terminationGracePeriodSeconds (%d) must be more than CANOPY_DRAIN_DELAY and CANOPY_DRAIN_TIMEOUT of %s.config together (%d s)" $name (int $server.terminationGracePeriodSeconds) $name (add $delay $timeout)) }}
+{{- end }}
 {{- end }}
 
 {{/* The first rollout waits for the first training. */}}
@@ -35,7 +39,8 @@
 {{- if and (or .Values.trainer.job.enabled .Values.trainer.cronjob.enabled) (not (has (toString $trainer.CANOPY_MODEL) (splitList "," (toString $inference.CANOPY_MODEL)))) }}
 {{- fail (printf "inference.config.CANOPY_MODEL (%v) must name trainer.config.CANOPY_MODEL (%v), or trainer.job.enabled and trainer.cronjob.enabled false" $inference.CANOPY_MODEL $trainer.CANOPY_MODEL) }}
 {{- end }}
-{{- range $service, $config := dict "inference" $inference "trainer" $trainer }}
+{{- $metricsRegistry := dict "CANOPY_REGISTRY" (default $inference.CANOPY_REGISTRY .Values.metrics.config.CANOPY_REGISTRY) }}
+{{- range $service, $config := dict "inference" $inference "trainer" $trainer "metrics" $metricsRegistry }}
 {{- if not (regexMatch "^(/models(/|$)|s3://)" (toString $config.CANOPY_REGISTRY)) }}
 {{- fail (printf "%s.config.CANOPY_REGISTRY (%v) must be /models or a folder in it, where the volume is, or s3://bucket/prefix" $service $config.CANOPY_REGISTRY) }}
 {{- end }}
@@ -86,11 +91,16 @@
 {{- if and .Values.apiKeys.existingClientKeySecret (not .Values.apiKeys.existingSecret) }}
 {{- fail "apiKeys.existingClientKeySecret needs apiKeys.existingSecret: the servers would not know that key" }}
 {{- end }}
-{{- if and (not (include "canopy.apiKeysSecret" .)) (ne (toString $inference.CANOPY_ALLOW_ANONYMOUS) "true") }}
-{{- fail "apiKeys.create is false and apiKeys.existingSecret is empty: name a Secret, or set inference.config.CANOPY_ALLOW_ANONYMOUS to \"true\" for servers that ask for no key" }}
+{{- range $name, $server := $servers }}
+{{- if and (not (include "canopy.apiKeysSecret" $)) (ne (toString $server.config.CANOPY_ALLOW_ANONYMOUS) "true") }}
+{{- fail (printf "apiKeys.create is false and apiKeys.existingSecret is empty: name a Secret, or set %s.config.CANOPY_ALLOW_ANONYMOUS to \"true\", and nobody is asked for a key" $name) }}
 {{- end }}
-{{- if and (include "canopy.apiKeysSecret" .) (ne (toString $inference.CANOPY_API_KEYS_FILE) "/etc/canopy/api-keys") }}
-{{- fail (printf "inference.config.CANOPY_API_KEYS_FILE (%v) must be /etc/canopy/api-keys, where the Secret is" $inference.CANOPY_API_KEYS_FILE) }}
+{{- if and (include "canopy.apiKeysSecret" $) (ne (toString $server.config.CANOPY_API_KEYS_FILE) "/etc/canopy/api-keys") }}
+{{- fail (printf "%s.config.CANOPY_API_KEYS_FILE (%v) must be /etc/canopy/api-keys, where the Secret is" $name $server.config.CANOPY_API_KEYS_FILE) }}
+{{- end }}
+{{- end }}
+{{- if ne .Values.metrics.config.CANOPY_EVENTS_KEYS_FILE "/etc/canopy-events/api-keys" }}
+{{- fail (printf "metrics.config.CANOPY_EVENTS_KEYS_FILE (%v) must be /etc/canopy-events/api-keys, where the Secret is" .Values.metrics.config.CANOPY_EVENTS_KEYS_FILE) }}
 {{- end }}
 
 {{- if .Values.ingress.enabled }}
@@ -100,6 +110,14 @@
 {{- if not (has . $hosts) }}
 {{- fail (printf "ingress.tls: %s is not in ingress.hosts (%s)" . (join ", " $hosts)) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- range .Values.metrics.ingress.tls }}
+{{- range .hosts }}
+{{- if not (has . $.Values.metrics.ingress.hosts) }}
+{{- fail (printf "metrics.ingress.tls: %s is not in metrics.ingress.hosts (%s)" . (join ", " $.Values.metrics.ingress.hosts)) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -103,7 +103,7 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
 
-{{/* Where a pod may run. Takes inference or trainer of the values. */}}
+{{/* Where a pod may run. Takes inference, trainer or metrics of the values. */}}
 {{- define "canopy.placement" -}}
 {{- with .nodeSelector }}
 nodeSelector:
@@ -133,9 +133,21 @@ affinity:
 {{- end }}
 {{- end }}
 
-{{/* The server's settings; without keys there is no file of keys. */}}
+{{/* The server's settings; without keys there is no file of keys, and events go to this release's metrics service. */}}
 {{- define "canopy.inferenceConfig" -}}
 {{- $config := .Values.inference.config }}
+{{- if .Values.metrics.enabled }}
+{{- $url := printf "http://%smetrics:%d" (include "canopy.prefix" .) (int .Values.metrics.service.port) }}
+{{- $config = merge (dict) $config (dict "CANOPY_METRICS_URL" $url "CANOPY_METRICS_KEY_FILE" "/etc/canopy-events/key") }}
+{{- end }}
+{{- if not (include "canopy.apiKeysSecret" .) }}{{ $config = omit $config "CANOPY_API_KEYS_FILE" }}{{ end }}
+{{- include "canopy.config" $config }}
+{{- end }}
+
+{{/* The metrics service's: it looks at this release's servers, and reads the registry that they read. */}}
+{{- define "canopy.metricsConfig" -}}
+{{- $targets := printf "dns+http://%sinference-pods:8000" (include "canopy.prefix" .) }}
+{{- $config := merge (dict) .Values.metrics.config (dict "CANOPY_TARGETS" $targets "CANOPY_REGISTRY" .Values.inference.config.CANOPY_REGISTRY) }}
 {{- if not (include "canopy.apiKeysSecret" .) }}{{ $config = omit $config "CANOPY_API_KEYS_FILE" }}{{ end }}
 {{- include "canopy.config" $config }}
 {{- end }}
@@ -150,12 +162,26 @@ affinity:
 {{- default $default .Values.trainer.serviceAccount.name }}
 {{- end }}
 
+{{- define "canopy.metricsServiceAccount" -}}
+{{- $default := ternary (printf "%smetrics" (include "canopy.prefix" .)) "default" .Values.metrics.serviceAccount.create }}
+{{- default $default .Values.metrics.serviceAccount.name }}
+{{- end }}
+
 {{- define "canopy.modelsClaim" -}}
 {{- default (printf "%smodels" (include "canopy.prefix" .)) .Values.persistence.existingClaim }}
 {{- end }}
 
 {{- define "canopy.dataClaim" -}}
 {{- default (printf "%sdata" (include "canopy.prefix" .)) .Values.trainer.dataVolume.existingClaim }}
+{{- end }}
+
+{{- define "canopy.metricsClaim" -}}
+{{- default (printf "%smetrics" (include "canopy.prefix" .)) .Values.metrics.persistence.existingClaim }}
+{{- end }}
+
+{{/* The Secret with the key for events and its digest. */}}
+{{- define "canopy.eventsKeySecret" -}}
+{{- default (printf "%smetrics-events-key" (include "canopy.prefix" .)) .Values.metrics.eventsKey.existingSecret }}
 {{- end }}
 
 {{/* The Secret with the digests; empty where the servers ask for no key. */}}
@@ -172,6 +198,36 @@ affinity:
 
 {{- define "canopy.priorityClass" -}}
 {{- default (printf "%s-inference" (include "canopy.fullname" .)) .Values.priorityClass.name }}
+{{- end }}
+
+{{/* Prometheus, in this namespace or in the one that is named: peers of a NetworkPolicy. */}}
+{{- define "canopy.fromPrometheus" -}}
+- podSelector:
+    matchLabels:
+      {{- toYaml .Values.networkPolicy.prometheus.podLabels | nindent 6 }}
+- namespaceSelector:
+    matchLabels:
+      {{- toYaml .Values.networkPolicy.prometheus.namespaceLabels | nindent 6 }}
+  podSelector:
+    matchLabels:
+      {{- toYaml .Values.networkPolicy.prometheus.podLabels | nindent 6 }}
+{{- end }}
+
+{{/* The ingress controller, a peer of a NetworkPolicy. */}}
+{{- define "canopy.fromIngressController" -}}
+- namespaceSelector:
+    matchLabels:
+      {{- toYaml .Values.networkPolicy.ingressController.namespaceLabels | nindent 6 }}
+  podSelector:
+    matchLabels:
+      {{- toYaml .Values.networkPolicy.ingressController.podLabels | nindent 6 }}
+{{- end }}
+
+{{/* Pods of this release, a peer of a NetworkPolicy. Takes (dict "root" $ "component" …). */}}
+{{- define "canopy.pods" -}}
+- podSelector:
+    matchLabels:
+      {{- include "canopy.selector" . | nindent 6 }}
 {{- end }}
 
 {{/* A test can run: it is wanted, and there is a key for it or none is asked for. */}}
