@@ -64,6 +64,13 @@ test("champion and challenger stand side by side", async (t) => {
     ["4 May 2026, 11:40", "champion", "promoted", "2 → 3", "ci", "gates passed"]);
 });
 
+test("two moves within a second are two rows", async (t) => {
+  const state = rich();
+  state.aliases.push(state.aliases[1]);
+  const page = await openOn(t, state);
+  assert.equal(await page.locator("#aliases tbody tr").count(), 3);
+});
+
 test("a chart has a sentence and a table that say what it draws", async (t) => {
   const page = await openOn(t, rich());
   const chart = page.locator("#traffic figure").first();
@@ -137,11 +144,12 @@ test("an alias move appears without a reload, is said aloud, and disturbs nobody
   await events.nth(1).locator("summary").click();
   await page.getByRole("button", { name: "carat" }).focus();
   const top = await page.evaluate(() => {
-    getSelection().selectAllChildren(document.querySelector("#aliases tbody tr"));
+    getSelection().selectAllChildren(document.querySelector("#aliases tbody td:nth-child(2)"));
     scrollTo(0, 500);
     return scrollY;
   });
   const selected = await page.evaluate(() => String(getSelection()));
+  assert.equal(selected, "champion");
 
   const next = rich();
   next.versions[0] = { ...next.versions[0], version: 5 };
@@ -169,6 +177,9 @@ test("what is new is announced once, what only moves is not", async (t) => {
     const note = () => window.said.push(document.getElementById("announcer").textContent);
     const what = { childList: true, characterData: true, subtree: true };
     new MutationObserver(note).observe(document.getElementById("announcer"), what);
+    window.statusChanges = 0;
+    const count = () => (window.statusChanges += 1);
+    new MutationObserver(count).observe(document.getElementById("status"), what);
   });
   const next = rich();
   next.fleet.requests_per_second = 70;
@@ -180,6 +191,7 @@ test("what is new is announced once, what only moves is not", async (t) => {
   await push(page, next);
   await page.locator("#glance").getByText("71/s").waitFor();
   assert.deepEqual(await page.evaluate(() => window.said), ["Problem: the registry cannot be read."]);
+  assert.equal(await page.evaluate(() => window.statusChanges), 0, "it was live, and is");
 });
 
 test("an empty service says what to do", async (t) => {
