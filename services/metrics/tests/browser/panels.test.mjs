@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { cells, check, open, openOn, push, status } from "./helpers.mjs";
 import { empty, rich } from "./states.mjs";
 
-const texts = (locator) => locator.evaluateAll((all) => all.map((node) => node.innerText.trim().replaceAll("\n", " ")));
+const texts = (locator) =>
+  locator.evaluateAll((all) => all.map((node) => node.innerText.trim().replaceAll("\n", " ")));
 
 test("numbers are written for people", async (t) => {
   const page = await openOn(t, rich());
@@ -64,6 +65,13 @@ test("champion and challenger stand side by side", async (t) => {
     ["4 May 2026, 11:40", "champion", "promoted", "2 → 3", "ci", "gates passed"]);
 });
 
+test("two moves within a second are two rows", async (t) => {
+  const state = rich();
+  state.aliases.push(state.aliases[1]);
+  const page = await openOn(t, state);
+  assert.equal(await page.locator("#aliases tbody tr").count(), 3);
+});
+
 test("a chart has a sentence and a table that say what it draws", async (t) => {
   const page = await openOn(t, rich());
   const chart = page.locator("#traffic figure").first();
@@ -97,7 +105,7 @@ test("drift is listed worst first, and the arrow keys choose what is drawn", asy
   assert.deepEqual(await cells(table.locator("tbody tr").first()), ["Fair", "33.3 %", "31.7 %", "-1.7 %"]);
   await page.getByRole("button", { name: "cut" }).focus();
   await page.keyboard.press("Home");
-  assert.equal(await chosen.innerText(), "Prediction: price");
+  assert.equal(await chosen.innerText(), "price");
   await page.keyboard.press("End");
   assert.equal(await chosen.innerText(), "depth");
   assert.equal(await page.locator(".pick[tabindex='0']").count(), 1, "one tab stop for the list");
@@ -137,11 +145,12 @@ test("an alias move appears without a reload, is said aloud, and disturbs nobody
   await events.nth(1).locator("summary").click();
   await page.getByRole("button", { name: "carat" }).focus();
   const top = await page.evaluate(() => {
-    getSelection().selectAllChildren(document.querySelector("#aliases tbody tr"));
+    getSelection().selectAllChildren(document.querySelector("#aliases tbody td:nth-child(2)"));
     scrollTo(0, 500);
     return scrollY;
   });
   const selected = await page.evaluate(() => String(getSelection()));
+  assert.equal(selected, "champion");
 
   const next = rich();
   next.versions[0] = { ...next.versions[0], version: 5 };
@@ -169,6 +178,9 @@ test("what is new is announced once, what only moves is not", async (t) => {
     const note = () => window.said.push(document.getElementById("announcer").textContent);
     const what = { childList: true, characterData: true, subtree: true };
     new MutationObserver(note).observe(document.getElementById("announcer"), what);
+    window.statusChanges = 0;
+    const count = () => (window.statusChanges += 1);
+    new MutationObserver(count).observe(document.getElementById("status"), what);
   });
   const next = rich();
   next.fleet.requests_per_second = 70;
@@ -180,6 +192,7 @@ test("what is new is announced once, what only moves is not", async (t) => {
   await push(page, next);
   await page.locator("#glance").getByText("71/s").waitFor();
   assert.deepEqual(await page.evaluate(() => window.said), ["Problem: the registry cannot be read."]);
+  assert.equal(await page.evaluate(() => window.statusChanges), 0, "it was live, and is");
 });
 
 test("an empty service says what to do", async (t) => {

@@ -55,7 +55,8 @@ export function keyed(parent, keyOf, make, lead = []) {
   return (items) => {
     const now = new Map();
     for (const item of items) {
-      const key = keyOf(item);
+      let key = keyOf(item);
+      while (now.has(key)) key = `${key} again`; // two moves within a second are two rows
       const child = kept.get(key) ?? make(item);
       child.update(item);
       now.set(key, child);
