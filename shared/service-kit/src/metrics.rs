@@ -50,7 +50,11 @@ struct Inner {
     handle: PrometheusHandle,
     process: Collector,
     sampled: Mutex<Vec<Sampled>>,
+    writers: Mutex<Vec<Writer>>,
 }
+
+/// Adds families of series to the text.
+type Writer = Box<dyn Fn(&mut String) + Send>;
 
 /// A gauge that is set when somebody looks.
 struct Sampled {
@@ -88,6 +92,7 @@ impl Exporter {
             recorder,
             process: Collector::new("canopy_"),
             sampled: Mutex::default(),
+            writers: Mutex::default(),
         }));
         exporter.register(|| {
             exporter.0.process.describe();
@@ -115,6 +120,15 @@ impl Exporter {
         self.0.sampled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets somebody write whole families into the text each time it is written: what has hundreds of series, or takes
+    /// some away again.
+    ///
+    /// `HELP`, `TYPE` and lines are the writer's, and so is that no family is there twice.
+    pub fn write_with(&self, write: impl Fn(&mut String) + Send + 'static) {
+        let mut writers = self.0.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.push(Box::new(write));
+    }
+
     /// Writes the Prometheus text, format version 0.0.4, with fresh numbers about the process.
     #[must_use]
     pub fn render(&self) -> String {
@@ -123,8 +137,12 @@ impl Exporter {
             metrics::counter!("canopy_log_lines_lost_total").absolute(telemetry::lost_lines());
         });
         self.sampled().iter().for_each(|sampled| sampled.gauge.set((sampled.value)()));
+        let mut text = String::new();
+        let writers = self.0.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.iter().for_each(|write| write(&mut text));
         self.0.handle.run_upkeep();
-        self.0.handle.render()
+        text.push_str(&self.0.handle.render());
+        text
     }
 
     /// Drains the histograms every `interval`, for ever, so that they do not grow between scrapes.
@@ -194,6 +212,21 @@ mod tests {
         assert!(exporter.render().contains("canopy_places 1\n"));
         *value.lock().unwrap() = 2.0;
         assert!(exporter.render().contains("canopy_places 2\n"));
+    }
+
+    #[test]
+    fn what_others_write_is_part_of_the_text() {
+        let exporter = Exporter::new();
+        exporter.register(|| counter!("canopy_rows_total")).increment(2);
+        exporter.write_with(|text| {
+            text.push_str("# TYPE canopy_bins_total counter\ncanopy_bins_total 3\n\n")
+        });
+        let text = exporter.render();
+        assert!(
+            text.starts_with("# TYPE canopy_bins_total counter\ncanopy_bins_total 3\n"),
+            "{text}"
+        );
+        assert!(text.contains("canopy_rows_total 2\n"), "{text}");
     }
 
     #[test]
