@@ -13,4 +13,5 @@ command -v prometheus >/dev/null || {
 }
 ensure_venv
 "${CARGO:-cargo}" build --locked --quiet -p canopy-trainer -p canopy-inference -p canopy-metrics
+export CANOPY_BINARIES=${CARGO_TARGET_DIR:-$PWD/target}/debug
 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=deploy/tests "$venv/bin/python" -m pytest -q -p no:cacheprovider deploy/monitoring/tests "$@"
