@@ -39,10 +39,18 @@ impl Service {
         flags: &[&str],
     ) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
+        let fixed = [
+            "--scrape-interval=100ms",
+            "--scrape-timeout=500ms",
+            "--drain-delay=0s",
+            "--rate-limit=0",
+            "--log=warn",
+        ];
+        let name = |flag: &str| flag.split('=').next().map(str::to_owned);
+        let given = |fixed: &&str| !flags.iter().any(|flag| name(flag) == name(fixed));
         let child = command()
             .args(["--listen", &address, "--targets", &targets.join(","), "--registry", registry])
-            .args(["--scrape-interval=100ms", "--scrape-timeout=500ms", "--drain-delay=0s"])
-            .args(["--rate-limit=0", "--log=warn"])
+            .args(fixed.into_iter().filter(given))
             .arg("--data")
             .arg(data.path())
             .args(flags)
