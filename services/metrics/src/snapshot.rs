@@ -7,7 +7,7 @@ use evaluation::drift::Drift;
 use registry::{CHAMPION, ModelName};
 use service_kit::complaint::chain;
 
-use crate::clock::Millis;
+use crate::clock::{Millis, Minute};
 use crate::config::{Config, Window};
 use crate::drift;
 use crate::fleet::{Answered, FleetView, Rates, State};
@@ -260,20 +260,16 @@ fn units(registry: &RegistryView) -> Units {
 struct Windows(Vec<WindowSums>);
 
 impl Scan for Windows {
-    fn round(&mut self, minute: crate::clock::Minute, seconds: f64) {
-        self.0.iter_mut().for_each(|sums| sums.round(minute, seconds));
+    fn add_round(&mut self, minute: Minute, seconds: f64) {
+        self.0.iter_mut().for_each(|sums| sums.add_round(minute, seconds));
     }
 
-    fn traffic(&mut self, minute: &TrafficMinute) {
-        for sums in &mut self.0 {
-            Scan::traffic(sums, minute);
-        }
+    fn add_traffic(&mut self, minute: &TrafficMinute) {
+        self.0.iter_mut().for_each(|sums| sums.add_traffic(minute));
     }
 
-    fn version(&mut self, minute: &VersionMinute) {
-        for sums in &mut self.0 {
-            Scan::version(sums, minute);
-        }
+    fn add_version(&mut self, minute: &VersionMinute) {
+        self.0.iter_mut().for_each(|sums| sums.add_version(minute));
     }
 }
 

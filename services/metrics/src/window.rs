@@ -126,20 +126,20 @@ impl Point {
 }
 
 impl Scan for WindowSums {
-    fn round(&mut self, minute: Minute, seconds: f64) {
+    fn add_round(&mut self, minute: Minute, seconds: f64) {
         if let Some(point) = self.point(minute) {
             point.seconds += seconds;
         }
     }
 
-    fn traffic(&mut self, minute: &TrafficMinute) {
+    fn add_traffic(&mut self, minute: &TrafficMinute) {
         let Some(point) = self.point(minute.minute) else { return };
         let span = point.replicas.entry((minute.replica.clone(), minute.route)).or_default();
         span.seconds += minute.seconds;
         span.traffic.add(&minute.traffic);
     }
 
-    fn version(&mut self, minute: &VersionMinute) {
+    fn add_version(&mut self, minute: &VersionMinute) {
         let version = (minute.model.clone(), minute.version);
         let Some(point) = self.point(minute.minute) else { return };
         let (seconds, n_rows) = point.rows.entry(version.clone()).or_default();
@@ -167,12 +167,12 @@ mod tests {
     fn rates_are_over_the_time_that_was_scraped() {
         let mut sums = sums(60, 1000);
         for minute in [998, 1000] {
-            sums.round(Minute(minute), 60.0);
-            sums.traffic(&traffic(minute, "a", 60.0, 599));
+            sums.add_round(Minute(minute), 60.0);
+            sums.add_traffic(&traffic(minute, "a", 60.0, 599));
             // It was away, and tells now of ten minutes.
-            sums.traffic(&traffic(minute, "b", 600.0, 599));
+            sums.add_traffic(&traffic(minute, "b", 600.0, 599));
         }
-        sums.traffic(&traffic(940, "a", 60.0, 599));
+        sums.add_traffic(&traffic(940, "a", 60.0, 599));
         let points = sums.traffic(None);
         assert_eq!(points.len(), 60);
         assert_eq!(points[59].time, Minute(1000).start());
@@ -201,7 +201,7 @@ mod tests {
         for minute in [90, 91, 100] {
             let answered = Answered { n_rows: 5, ..Answered::default() };
             let (minute, model) = (Minute(minute), model.clone());
-            sums.version(&VersionMinute { minute, model, version: 3, seconds: 60.0, answered });
+            sums.add_version(&VersionMinute { minute, model, version: 3, seconds: 60.0, answered });
         }
         assert_eq!(sums.first(), Minute(91));
         assert_eq!(sums.version(&model, 3).unwrap().n_rows, 10);

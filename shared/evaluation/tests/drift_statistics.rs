@@ -210,6 +210,8 @@ proptest! {
         prop_assert!(psi(bins).is_none_or(|psi| psi == 0.0));
         prop_assert!(jensen_shannon(bins).is_none_or(|js| js == 0.0));
         prop_assert!(kolmogorov_smirnov(bins).is_none_or(|ks| ks.distance == 0.0 && ks.p_value == 1.0));
+        let n_filled = counts.iter().filter(|count| **count > 0).count();
+        prop_assert_eq!(chi_square(bins).is_some(), n_filled > 1);
         prop_assert!(chi_square(bins).is_none_or(|chi2| chi2.statistic == 0.0 && chi2.p_value == 1.0));
     }
 

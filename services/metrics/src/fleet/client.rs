@@ -1,4 +1,4 @@
-//! Asks one replica: is it ready, and what are its numbers? Over a connection of its own, which ends with the answer.
+//! Asks one replica: is it ready, and what are its numbers?
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -52,44 +52,44 @@ pub(crate) async fn ask(place: &Place, timeout: Duration) -> Result<Answer, Trou
 }
 
 async fn ask_patiently(place: &Place) -> Result<Answer, Trouble> {
+    let (ready, metrics) = tokio::try_join!(get(place, "/ready"), get(place, "/metrics"))?;
+    let not_ready = match ready {
+        (StatusCode::OK, _) => None,
+        (StatusCode::SERVICE_UNAVAILABLE, body) => Some(reason(&body)),
+        (status, _) => return Err(Trouble::Invalid(format!("/ready answers {status}"))),
+    };
+    let (StatusCode::OK, metrics) = metrics else {
+        return Err(Trouble::Invalid(format!("/metrics answers {}", metrics.0)));
+    };
+    let metrics = String::from_utf8(metrics.into())
+        .map_err(|_| Trouble::Invalid("/metrics is not UTF-8".to_owned()))?;
+    Ok(Answer { not_ready, metrics })
+}
+
+/// One question over a connection of its own: a replica that is about to stop closes each after its answer.
+async fn get(place: &Place, path: &str) -> Result<(StatusCode, Bytes), Trouble> {
     let stream = TcpStream::connect(&place.addresses[..]).await.map_err(unreachable)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-    let questions = both(sender, place);
-    tokio::pin!(connection, questions);
+    let answer = read_answer(sender, place, path);
+    tokio::pin!(connection, answer);
     // The connection is driven here, so that it ends with the question, whatever comes of it.
     tokio::select! {
-        answer = &mut questions => answer,
+        answer = &mut answer => answer,
         ended = &mut connection => match ended {
-            Ok(()) => questions.await,
+            Ok(()) => answer.await,
             Err(error) => Err(broken(&error)),
         },
     }
 }
 
-async fn both(mut sender: SendRequest<Empty<Bytes>>, place: &Place) -> Result<Answer, Trouble> {
-    let (status, body) = get(&mut sender, place, "/ready").await?;
-    let not_ready = match status {
-        StatusCode::OK => None,
-        StatusCode::SERVICE_UNAVAILABLE => Some(reason(&body)),
-        status => return Err(Trouble::Invalid(format!("/ready answers {status}"))),
-    };
-    let (status, body) = get(&mut sender, place, "/metrics").await?;
-    if status != StatusCode::OK {
-        return Err(Trouble::Invalid(format!("/metrics answers {status}")));
-    }
-    let metrics = String::from_utf8(body.into())
-        .map_err(|_| Trouble::Invalid("/metrics is not UTF-8".to_owned()))?;
-    Ok(Answer { not_ready, metrics })
-}
-
-async fn get(
-    sender: &mut SendRequest<Empty<Bytes>>,
+async fn read_answer(
+    mut sender: SendRequest<Empty<Bytes>>,
     place: &Place,
     path: &str,
 ) -> Result<(StatusCode, Bytes), Trouble> {
-    sender.ready().await.map_err(|error| broken(&error))?;
     let host = place.url.strip_prefix("http://").unwrap_or(&place.url);
-    let request = Request::get(path).header(header::HOST, host).body(Empty::new());
+    let request = Request::get(path).header(header::HOST, host).header(header::CONNECTION, "close");
+    let request = request.body(Empty::new());
     let request = request.map_err(|error| Trouble::Invalid(error.to_string()))?;
     let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
     let status = response.status();

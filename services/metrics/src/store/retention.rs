@@ -1,6 +1,6 @@
 //! Forgetting: rows past their time go in small steps, between which others get to write.
 
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 
 use super::{Store, StoreError};
 use crate::clock::Millis;
@@ -47,7 +47,7 @@ impl Store {
             );
             loop {
                 let sql = sql.clone();
-                let step = move |tx: &rusqlite::Transaction<'_>| {
+                let step = move |tx: &Transaction<'_>| {
                     Ok(tx.prepare_cached(&sql)?.execute(params![before, STEP])?)
                 };
                 let n_rows = self.write(step).await?;
@@ -101,8 +101,9 @@ mod tests {
         ];
         for (table, expected) in left {
             let sql = format!("SELECT count(*) FROM {table}");
-            let n_rows = store.read(move |tx| Ok(tx.query_row(&sql, [], |row| row.get(0))?)).await;
-            assert_eq!(n_rows.unwrap(), expected, "{table}");
+            let count =
+                move |tx: &Transaction<'_>| Ok(tx.query_row(&sql, [], |row| row.get::<_, u32>(0))?);
+            assert_eq!(store.read(count).await.unwrap(), expected, "{table}");
         }
         assert_eq!(store.forget(cutoffs).await.unwrap(), 0);
     }

@@ -31,9 +31,9 @@ pub(crate) struct VersionMinute {
 /// Takes the minutes of a window one by one, in order of time: a month of them need not be in memory.
 pub(crate) trait Scan {
     /// The time that the rounds of a minute speak for.
-    fn round(&mut self, minute: Minute, seconds: f64);
-    fn traffic(&mut self, minute: &TrafficMinute);
-    fn version(&mut self, minute: &VersionMinute);
+    fn add_round(&mut self, minute: Minute, seconds: f64);
+    fn add_traffic(&mut self, minute: &TrafficMinute);
+    fn add_version(&mut self, minute: &VersionMinute);
 }
 
 impl Store {
@@ -58,7 +58,7 @@ fn rounds(tx: &Transaction<'_>, first: Minute, scan: &mut impl Scan) -> Result<(
         tx.prepare_cached("SELECT minute, seconds FROM rounds WHERE minute >= ?1 ORDER BY minute")?;
     let mut rows = select.query([first.0])?;
     while let Some(row) = rows.next()? {
-        scan.round(Minute(row.get(0)?), row.get(1)?);
+        scan.add_round(Minute(row.get(0)?), row.get(1)?);
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ fn traffic(tx: &Transaction<'_>, first: Minute, scan: &mut impl Scan) -> Result<
     let mut rows = select.query([first.0])?;
     while let Some(row) = rows.next()? {
         let is_predict = text(row, 2)? == "predict";
-        scan.traffic(&TrafficMinute {
+        scan.add_traffic(&TrafficMinute {
             minute: Minute(row.get(0)?),
             replica: row.get(1)?,
             route: if is_predict { Route::Predict } else { Route::Other },
@@ -96,7 +96,7 @@ fn versions(tx: &Transaction<'_>, first: Minute, scan: &mut impl Scan) -> Result
     while let Some(row) = rows.next()? {
         // What was written there by hand is nobody's.
         let Ok(model) = text(row, 1)?.parse() else { continue };
-        scan.version(&VersionMinute {
+        scan.add_version(&VersionMinute {
             minute: Minute(row.get(0)?),
             model,
             version: row.get(2)?,

@@ -19,7 +19,7 @@ async fn child() {
     let Ok(arguments) = std::env::var(ARGUMENTS) else { return };
     let config = Config::parse_from(["canopy-inference"].into_iter().chain(arguments.split(' ')));
     let server = Server::bind(config).await.expect("bound");
-    server.run_until(std::future::pending()).await.expect("runs");
+    server.run_until(service_kit::shutdown::signal()).await.expect("runs");
 }
 
 /// A running inference server that is ended with this value.
@@ -39,7 +39,7 @@ impl Replica {
     async fn start_at(port: u16, registry: &str) -> Self {
         let arguments = format!(
             "--model=diamonds --registry={registry} --listen=127.0.0.1:{port} --allow-anonymous \
-             --rate-limit=0 --registry-poll-interval=50ms --drain-delay=0s"
+             --rate-limit=0 --registry-poll-interval=50ms --drain-delay=1h"
         );
         let child = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "replica::child", "--ignored", "--nocapture"])

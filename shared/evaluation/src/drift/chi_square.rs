@@ -43,6 +43,10 @@ pub fn chi_square(bins: Bins<'_>) -> Option<ChiSquare> {
         difference / n * difference / m / (baseline + live)
     });
     let statistic = terms.sum::<f64>();
-    let tail = checked_gamma_ur(f64::from(degrees_of_freedom) / 2.0, statistic / 2.0).ok()?;
+    // The library takes no 0, beyond which everything lies.
+    let tail = match statistic > 0.0 {
+        true => checked_gamma_ur(f64::from(degrees_of_freedom) / 2.0, statistic / 2.0).ok()?,
+        false => 1.0,
+    };
     Some(ChiSquare { statistic, p_value: tail.clamp(0.0, 1.0), degrees_of_freedom })
 }
