@@ -120,7 +120,8 @@ function askForKey(error) {
   for (const panel of ["panels", "sections", "model-choice", "window-choice"]) setHidden(byId(panel), true);
   setText(byId("model"), "Fleet and model");
   document.title = "Canopy";
-  setText(byId("key-reason"), hadKey ? `The key was refused: ${error.message}.` : "This dashboard is for holders of a key.");
+  const refused = `The key was refused: ${error.message}.`;
+  setText(byId("key-reason"), hadKey ? refused : "This dashboard is for holders of a key.");
   if (hadKey) byId("key").setAttribute("aria-invalid", "true");
   if (byId("key-form").hidden) {
     setHidden(byId("key-form"), false);

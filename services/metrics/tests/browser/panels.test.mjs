@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { cells, check, open, openOn, push, status } from "./helpers.mjs";
 import { empty, rich } from "./states.mjs";
 
-const texts = (locator) => locator.evaluateAll((all) => all.map((node) => node.innerText.trim().replaceAll("\n", " ")));
+const texts = (locator) =>
+  locator.evaluateAll((all) => all.map((node) => node.innerText.trim().replaceAll("\n", " ")));
 
 test("numbers are written for people", async (t) => {
   const page = await openOn(t, rich());
@@ -104,7 +105,7 @@ test("drift is listed worst first, and the arrow keys choose what is drawn", asy
   assert.deepEqual(await cells(table.locator("tbody tr").first()), ["Fair", "33.3 %", "31.7 %", "-1.7 %"]);
   await page.getByRole("button", { name: "cut" }).focus();
   await page.keyboard.press("Home");
-  assert.equal(await chosen.innerText(), "Prediction: price");
+  assert.equal(await chosen.innerText(), "price");
   await page.keyboard.press("End");
   assert.equal(await chosen.innerText(), "depth");
   assert.equal(await page.locator(".pick[tabindex='0']").count(), 1, "one tab stop for the list");

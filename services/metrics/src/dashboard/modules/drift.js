@@ -23,7 +23,10 @@ const list = table("Drift of the prediction and of each feature", [
     title: "Missing", isNumber: true, hint: "live / training",
     text: (feature) => pair(feature.missing_ratio, feature.baseline_missing_ratio),
   },
-  { title: "Unseen", isNumber: true, text: (feature) => share(feature.unseen_ratio), hint: "categories that training never saw" },
+  {
+    title: "Unseen", isNumber: true, hint: "categories that training never saw",
+    text: (feature) => share(feature.unseen_ratio),
+  },
 ], keyOf);
 
 const title = element("h3");
@@ -50,7 +53,7 @@ function name(cell) {
   setAttributes(button, { "aria-controls": "drift-detail" });
   return (feature) => {
     setText(button, feature.name);
-    setText(kind, feature.isPrediction ? "prediction" : "");
+    setText(kind, feature.isPrediction && feature.name !== "prediction" ? "prediction" : "");
     button.dataset.key = keyOf(feature);
   };
 }
@@ -98,15 +101,16 @@ function showChosen() {
     button.tabIndex = isChosen ? 0 : -1;
     button.closest("tr").classList.toggle("chosen", isChosen);
   }
-  setText(title, feature.isPrediction ? `Prediction: ${feature.name}` : feature.name);
+  setText(title, feature.name);
   writeLevel(feature.level);
   setText(reason, sentence(feature.reason));
+  const { ks, chi2 } = feature;
   numbers.update([
     ["Rows", count(feature.rows)],
     ["PSI", statistic(feature.psi)],
     ["JS", statistic(feature.js)],
-    ["KS", feature.ks === null ? UNKNOWN : `${statistic(feature.ks)}, p ${probability(feature.ks_p)}`],
-    ["χ²", feature.chi2 === null ? UNKNOWN : `${figure(feature.chi2)}, df ${count(feature.chi2_df)}, p ${probability(feature.chi2_p)}`],
+    ["KS", ks === null ? UNKNOWN : `${statistic(ks)}, p ${probability(feature.ks_p)}`],
+    ["χ²", chi2 === null ? UNKNOWN : `${figure(chi2)}, df ${count(feature.chi2_df)}, p ${probability(feature.chi2_p)}`],
     ["Missing", `${share(feature.missing_ratio)}, training ${share(feature.baseline_missing_ratio)}`],
     ["Unseen", share(feature.unseen_ratio)],
   ]);
