@@ -11,6 +11,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// What the caller's own flags go before.
+const QUICK: [&str; 5] = [
+    "--scrape-interval=100ms",
+    "--scrape-timeout=500ms",
+    "--drain-delay=0s",
+    "--rate-limit=0",
+    "--log=warn",
+];
+
+fn is_same(a: &str, b: &str) -> bool {
+    a.split('=').next() == b.split('=').next()
+}
+
 /// The binary in an environment without settings.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_canopy-metrics"));
@@ -41,8 +54,7 @@ impl Service {
         let address = format!("127.0.0.1:{}", free_port());
         let child = command()
             .args(["--listen", &address, "--targets", &targets.join(","), "--registry", registry])
-            .args(["--scrape-interval=100ms", "--scrape-timeout=500ms", "--drain-delay=0s"])
-            .args(["--rate-limit=0", "--log=warn"])
+            .args(QUICK.iter().filter(|flag| !flags.iter().any(|given| is_same(given, flag))))
             .arg("--data")
             .arg(data.path())
             .args(flags)

@@ -1,5 +1,6 @@
 //! The real service over real TCP, beside real inference servers in processes of their own.
 
+mod dashboard;
 mod drift;
 mod fleet;
 mod helpers;

@@ -1,0 +1,75 @@
+//! The dashboard in a real browser: runs `tests/browser/`, where Chromium and its packages are there.
+//!
+//! They are no part of a Rust toolchain, so the test says that it is skipped without them; CI installs both.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use registry::CHAMPION;
+use serde_json::Value;
+use testkit::{TempRegistry, draft};
+
+use crate::helpers::{Service, eventually, folder, keys_file};
+use crate::replica::Replica;
+
+const KEY: &str = "open-sesame";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_works_in_a_browser() {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let chromium = std::env::var("CHROMIUM").unwrap_or("/usr/bin/chromium".to_owned());
+    if !Path::new(&chromium).exists() || !scripts.join("node_modules").exists() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI must have Chromium and `npm ci` in {scripts:?}"
+        );
+        eprintln!("skipped: needs {chromium} and `npm ci` in {}", scripts.display());
+        return;
+    }
+    let temp = TempRegistry::new();
+    for base in [100.0, 200.0] {
+        temp.publish(draft("diamonds", base)).await;
+    }
+    let replica = Replica::start(&temp).await;
+    let targets = [replica.url(), "http://127.0.0.1:1".to_owned()];
+    let secrets = folder();
+    let keys = keys_file(&secrets, KEY);
+    let flags = ["--scrape-interval=1s", "--api-keys-file", keys.to_str().unwrap()];
+    let data = Arc::new(folder());
+    let service = Service::start_with(&targets, temp.location(), data, &flags).await;
+    eventually("there is traffic to show", async || {
+        replica.predict(3).await?;
+        let ask = service.client.get(service.at("/api/state")).header("x-api-key", KEY);
+        let state: Value = ask.send().await.ok()?.json().await.ok()?;
+        let points = state["traffic"].as_array()?;
+        points.iter().any(|point| point["requests_per_second"].as_f64() > Some(0.0)).then_some(())
+    })
+    .await;
+
+    let url = service.url.clone();
+    let run = move || {
+        let mut npm = Command::new("npm");
+        npm.arg("test").current_dir(scripts);
+        npm.envs([
+            ("CANOPY_METRICS_URL", &*url),
+            ("CANOPY_API_KEY", KEY),
+            ("CANOPY_ALIAS_MOVES", "1"),
+        ]);
+        npm.output()
+    };
+    let mut browser = tokio::task::spawn_blocking(run);
+    let model = "diamonds".parse().expect("a name");
+    let mut champions = [2, 1].into_iter().cycle();
+    let output = loop {
+        let version = champions.next().expect("no end");
+        temp.set_alias(&model, CHAMPION, version).await;
+        replica.predict(3).await.expect("it answers");
+        if let Ok(done) = tokio::time::timeout(Duration::from_secs(3), &mut browser).await {
+            break done.expect("no panic").expect("npm runs");
+        }
+    };
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+}
