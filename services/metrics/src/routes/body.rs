@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use service_kit::problem::Problem;
@@ -43,11 +43,12 @@ pub(super) fn expect(headers: &HeaderMap, taken: &[Format]) -> Result<Format, Ap
 
 /// Reads a body; what is no JSON is told from what is JSON of another kind.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            ApiError::Invalid { place: "the body".to_owned(), reason: error.to_string() }
+    serde_json::from_slice(bytes).map_err(|error| {
+        // An error inside of a list is named with its place, and no longer tells of which kind it was.
+        match serde_json::from_slice::<IgnoredAny>(bytes) {
+            Ok(_) => ApiError::Invalid { place: "the body".to_owned(), reason: error.to_string() },
+            Err(error) => ApiError::InvalidJson(error.to_string()),
         }
-        _ => ApiError::InvalidJson(error.to_string()),
     })
 }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use registry::CHAMPION;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{TempRegistry, draft};
 
-use crate::helpers::{Service, eventually, folder, keys_file};
+use crate::helpers::{Service, eventually, folder, free_port, keys_file};
 use crate::replica::Replica;
 
 const KEY: &str = "open-sesame";
@@ -32,19 +32,23 @@ async fn the_dashboard_works_in_a_browser() {
     for base in [100.0, 200.0] {
         temp.publish(draft("diamonds", base)).await;
     }
-    let replica = Replica::start(&temp).await;
-    let targets = [replica.url(), "http://127.0.0.1:1".to_owned()];
+    let port = free_port();
+    let targets = [format!("http://127.0.0.1:{port}"), "http://127.0.0.1:1".to_owned()];
     let secrets = folder();
     let keys = keys_file(&secrets, KEY);
+    let key = secrets.path().join("key");
+    std::fs::write(&key, KEY).expect("written");
     let flags = ["--scrape-interval=1s", "--api-keys-file", keys.to_str().unwrap()];
     let data = Arc::new(folder());
     let service = Service::start_with(&targets, temp.location(), data, &flags).await;
-    eventually("there is traffic to show", async || {
+    let replica = Replica::start_reporting(port, &temp, &service.url, &key).await;
+    eventually("there is something to show in each panel", async || {
         replica.predict(3).await?;
-        let ask = service.client.get(service.at("/api/state")).header("x-api-key", KEY);
-        let state: Value = ask.send().await.ok()?.json().await.ok()?;
+        let state = tell_the_truth(&service).await?;
         let points = state["traffic"].as_array()?;
-        points.iter().any(|point| point["requests_per_second"].as_f64() > Some(0.0)).then_some(())
+        let has_traffic = |point: &Value| point["requests_per_second"].as_f64() > Some(0.0);
+        let has_pairs = state["quality"]["pairs"].as_u64() > Some(0);
+        (points.iter().any(has_traffic) && has_pairs).then_some(())
     })
     .await;
 
@@ -66,10 +70,25 @@ async fn the_dashboard_works_in_a_browser() {
         let version = champions.next().expect("no end");
         temp.set_alias(&model, CHAMPION, version).await;
         replica.predict(3).await.expect("it answers");
+        tell_the_truth(&service).await.expect("it answers");
         if let Ok(done) = tokio::time::timeout(Duration::from_secs(3), &mut browser).await {
             break done.expect("no panic").expect("npm runs");
         }
     };
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{shown}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Sends an actual for each event that is shown and has none; gives the state before that.
+async fn tell_the_truth(service: &Service) -> Option<Value> {
+    let ask = service.client.get(service.at("/api/state")).header("x-api-key", KEY);
+    let state: Value = ask.send().await.ok()?.json().await.ok()?;
+    let events = state["events"].as_array()?.iter().filter(|event| event["actual"].is_null());
+    let actual = |event: &Value| {
+        let actual = event["prediction"].as_f64()? * 1.02;
+        Some(json!({"request_id": event["request_id"], "row": event["row"], "actual": actual}))
+    };
+    let actuals = json!({"actuals": events.filter_map(actual).collect::<Vec<_>>()});
+    let tell = service.client.post(service.at("/actuals")).header("x-api-key", KEY).json(&actuals);
+    (tell.send().await.ok()?.status() == 200).then_some(state)
 }

@@ -1,5 +1,6 @@
 //! An inference server in a process of its own, to be killed, stopped and started anew.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use clap::Parser;
@@ -33,13 +34,24 @@ pub(crate) struct Replica {
 impl Replica {
     /// Serves `diamonds`; ready when it returns.
     pub(crate) async fn start(temp: &TempRegistry) -> Self {
-        Self::start_at(free_port(), temp.location()).await
+        Self::start_at(free_port(), temp.location(), "").await
     }
 
-    async fn start_at(port: u16, registry: &str) -> Self {
+    /// The same at a port that was told before, and sends its events to a service.
+    pub(crate) async fn start_reporting(
+        port: u16,
+        temp: &TempRegistry,
+        service: &str,
+        key_file: &Path,
+    ) -> Self {
+        let flags = format!(" --metrics-url={service} --metrics-key-file={}", key_file.display());
+        Self::start_at(port, temp.location(), &flags).await
+    }
+
+    async fn start_at(port: u16, registry: &str, flags: &str) -> Self {
         let arguments = format!(
             "--model=diamonds --registry={registry} --listen=127.0.0.1:{port} --allow-anonymous \
-             --rate-limit=0 --registry-poll-interval=50ms --drain-delay=1h"
+             --rate-limit=0 --registry-poll-interval=50ms --drain-delay=1h{flags}"
         );
         let child = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "replica::child", "--ignored", "--nocapture"])
@@ -104,7 +116,7 @@ impl Replica {
         self.kill();
         let (port, registry) = (self.port, self.registry.clone());
         drop(self);
-        Self::start_at(port, &registry).await
+        Self::start_at(port, &registry, "").await
     }
 }
 
