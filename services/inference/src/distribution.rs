@@ -6,6 +6,9 @@ use schema::{Distribution as Baseline, Dtype, Feature, Rows, Warnings};
 
 use crate::shards::Shards;
 
+/// A search of as many edges takes five comparisons and no branch.
+const SEARCHED: usize = 32;
+
 /// How the rows of a version are spread over its baseline's bins.
 ///
 /// Many threads count at once, and none waits for another.
@@ -26,10 +29,12 @@ struct Column {
     bins: Bins,
 }
 
+/// Bin `i` of a number holds the values in `(edges[i-1], edges[i]]`.
 #[derive(Debug, PartialEq)]
 enum Bins {
-    /// Bin `i` holds the values in `(edges[i-1], edges[i]]`.
-    Edges(Box<[f64]>),
+    /// So many edges, and then infinities: as many as any trainer of ours makes.
+    Edges(usize, Box<[f64; SEARCHED]>),
+    ManyEdges(Box<[f64]>),
     /// So many codes, each its own bin.
     Codes(usize),
 }
@@ -77,11 +82,8 @@ impl Distribution {
         let Baseline::Histogram { edges, .. } = &baseline.predictions else {
             return Err("its predictions are no numbers".to_owned());
         };
-        let prediction = Column {
-            name: String::new(),
-            first: n_counts,
-            bins: Bins::Edges(edges.as_slice().into()),
-        };
+        let prediction =
+            Column { name: String::new(), first: n_counts, bins: Bins::of_edges(edges) };
         n_counts += prediction.bins.len();
         Ok(Self {
             model: manifest.model.to_string(),
@@ -145,8 +147,10 @@ impl Column {
         let n_bins = self.bins.len();
         let bin = match &self.bins {
             _ if value.is_nan() => n_bins,
-            // There are at most 19: comparing with all of them takes less time than a search that branches.
-            Bins::Edges(edges) => edges.iter().map(|edge| usize::from(*edge < value)).sum(),
+            Bins::Edges(_, edges) => [16, 8, 4, 2, 1]
+                .iter()
+                .fold(0, |below, step| below + step * usize::from(edges[below + step - 1] < value)),
+            Bins::ManyEdges(edges) => edges.partition_point(|edge| *edge < value),
             Bins::Codes(n_codes) => (value as usize).min(n_codes - 1),
         };
         self.first + bin
@@ -158,7 +162,7 @@ impl Bins {
         let booleans = ["false", "true"];
         match (feature.dtype, baseline) {
             (Dtype::Number | Dtype::Integer, Baseline::Histogram { edges, .. }) => {
-                Ok(Self::Edges(edges.as_slice().into()))
+                Ok(Self::of_edges(edges))
             }
             (Dtype::Boolean, Baseline::Categories { names, .. }) if *names == booleans => {
                 Ok(Self::Codes(names.len()))
@@ -173,9 +177,19 @@ impl Bins {
         }
     }
 
+    fn of_edges(edges: &[f64]) -> Self {
+        if edges.len() >= SEARCHED {
+            return Self::ManyEdges(edges.into());
+        }
+        let mut searched = Box::new([f64::INFINITY; SEARCHED]);
+        searched[..edges.len()].copy_from_slice(edges);
+        Self::Edges(edges.len(), searched)
+    }
+
     fn len(&self) -> usize {
         match self {
-            Self::Edges(edges) => edges.len() + 1,
+            Self::Edges(n_edges, _) => n_edges + 1,
+            Self::ManyEdges(edges) => edges.len() + 1,
             Self::Codes(n_codes) => *n_codes,
         }
     }

@@ -47,6 +47,21 @@ fn every_value_is_in_a_bin_or_missing_or_unseen() {
 }
 
 #[test]
+fn a_bin_is_found_among_any_number_of_edges() {
+    for n_edges in [0, 1, 2, 19, 20, 30, 31, 32, 33, 100] {
+        let edges: Vec<_> = (0..n_edges).map(f64::from).collect();
+        let column = Column { name: String::new(), first: 7, bins: Bins::of_edges(&edges) };
+        assert_eq!(column.bins.len(), edges.len() + 1);
+        for half in -3..=2 * n_edges + 3 {
+            let value = f64::from(half) / 2.0;
+            let expected = edges.iter().filter(|edge| **edge < value).count();
+            assert_eq!(column.idx_of(value), 7 + expected, "{value} among {n_edges}");
+        }
+        assert_eq!(column.idx_of(f64::NAN), 7 + edges.len() + 1, "missing");
+    }
+}
+
+#[test]
 fn a_value_on_an_edge_belongs_to_the_bin_below() {
     let mut draft = draft("diamonds", 100.0);
     let edges = vec![-1.0, 0.0, 0.5, 2.0];

@@ -132,7 +132,7 @@ impl VersionEvents {
     fn take(&self, answered: &AnsweredRows<'_>, n_wanted: usize) -> usize {
         let n_rows = answered.predictions.len();
         // A copy: the caller's id is a part of its connection's whole read buffer.
-        let request_id: Arc<str> = answered.request_id.into();
+        let request_id: Arc<str> = answered.request_id.as_str().into();
         let time = now();
         let event = |row_idx: usize| Event {
             columns: Arc::clone(&self.columns),

@@ -281,7 +281,7 @@ impl Job {
             lines.push(b'\n');
         }
         champion.series.count(&AnsweredRows {
-            request_id: self.facts.id().as_str(),
+            request_id: self.facts.id(),
             first_row: chunk.first_row(),
             rows: &request.rows,
             predictions: &predictions,

@@ -279,7 +279,7 @@ impl Job {
         let predictions = predict_rows(model, &request.rows, &self.abandoned)?;
         let seconds = started.elapsed().as_secs_f64();
         let answered = AnsweredRows {
-            request_id: self.facts.id().as_str(),
+            request_id: self.facts.id(),
             first_row: 0,
             rows: &request.rows,
             predictions: &predictions,
