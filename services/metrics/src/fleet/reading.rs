@@ -54,7 +54,7 @@ impl Reading {
     fn take(&mut self, sample: &Sample<'_>) -> Result<(), String> {
         match sample.name {
             "canopy_process_start_time_seconds" => {
-                self.process_start_seconds = Some(count(sample)?)
+                self.process_start_seconds = Some(count(sample)?);
             }
             "canopy_process_resident_memory_bytes" => self.memory_bytes = Some(count(sample)?),
             "canopy_model_info" if sample.value == 1.0 => {

@@ -48,7 +48,7 @@ async fn watch(text: &str) -> (TempRegistry, Fake, Service) {
     let temp = TempRegistry::new();
     temp.publish(well_trained(draft("diamonds", 100.0))).await;
     let fake = Fake::start(text).await;
-    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    let service = Service::start(std::slice::from_ref(&fake.url), temp.location()).await;
     (temp, fake, service)
 }
 
@@ -59,7 +59,7 @@ fn level(state: &Value) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_like_training_is_ok_and_a_shifted_one_names_its_feature() {
     let (_temp, fake, service) = watch(&counted([500, 500], [250, 750], [500, 500], 0, 0)).await;
-    let state = service.eventually("it is measured", |state| level(state) != "").await;
+    let state = service.eventually("it is measured", |state| !level(state).is_empty()).await;
     assert_eq!(level(&state), "ok", "{:#}", state["drift"]);
     assert_eq!(state["drift"]["rows"], 1000);
     assert_eq!(state["drift"]["version"], 1);

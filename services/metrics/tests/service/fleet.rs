@@ -106,7 +106,7 @@ async fn one_killed_one_hanging_and_one_with_garbage_are_named_and_cost_no_count
 async fn a_replica_that_starts_anew_between_two_looks_is_counted_from_0() {
     let temp = registry().await;
     let fake = Fake::start(&said(LATER, 50)).await;
-    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    let service = Service::start(std::slice::from_ref(&fake.url), temp.location()).await;
     let rows = async |n: u64| {
         service.eventually("the rows are counted", |s| s["versions"][0]["rows"] == n).await
     };
@@ -125,7 +125,7 @@ async fn a_replica_that_starts_anew_between_two_looks_is_counted_from_0() {
 async fn a_clock_that_is_set_makes_no_other_process() {
     let temp = registry().await;
     let fake = Fake::start(&said(1_000_000, 50)).await;
-    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    let service = Service::start(std::slice::from_ref(&fake.url), temp.location()).await;
     for (start, n_rows) in [(1_000_001, 51), (1_000_000, 52), (1_003_600, 53)] {
         fake.say(&said(start, n_rows));
         let is_counted = |s: &serde_json::Value| s["versions"][0]["rows"] == n_rows;
@@ -137,7 +137,7 @@ async fn a_clock_that_is_set_makes_no_other_process() {
 async fn an_address_of_several_servers_is_named_and_not_counted() {
     let temp = registry().await;
     let fake = Fake::start(&said(1_000_000, 50)).await;
-    let service = Service::start(&[fake.url.clone()], temp.location()).await;
+    let service = Service::start(std::slice::from_ref(&fake.url), temp.location()).await;
     let rows = async |n: u64| {
         service.eventually("the rows are counted", |s| s["versions"][0]["rows"] == n).await
     };
