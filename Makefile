@@ -62,8 +62,8 @@ snapshots: ## Accept changed snapshots after looking at them (git diff shows the
 manifests: ## Write deploy/all-in-one.yaml anew from deploy/base
 	@deploy/scripts/manifests.sh
 
-bench: ## Time kernel, request and handler with criterion (BENCH='handler' chooses one)
-	$(CARGO) bench --locked -p bench $(if $(BENCH),$(BENCH:%=--bench %),--bench kernel --bench request --bench handler)
+bench: ## Time kernel, request, counters and handler with criterion (BENCH='handler' chooses one)
+	$(CARGO) bench --locked -p bench $(if $(BENCH),$(BENCH:%=--bench %),--bench kernel --bench request --bench distribution --bench handler)
 
 bench-peers: ## Compare with other servers and kernels, in about a quarter of an hour (needs wrk, gcc, python3 with venv)
 	python3 bench/peers.py

@@ -14,8 +14,6 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use inference::{Config, Server};
-use registry::{Draft, Golden};
-use schema::{Baseline, Distribution, FeatureBaseline};
 use testkit::TempRegistry;
 use tokio::runtime::Runtime;
 
@@ -25,7 +23,7 @@ fn handler(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let signature = data::signature(true);
     let temp = TempRegistry::new();
-    runtime.block_on(temp.publish(draft()));
+    runtime.block_on(temp.publish(data::draft()));
     let address = runtime.block_on(serve(&temp)).expect("a server");
     for n_rows in [1, 64, 1024] {
         let bodies = [
@@ -41,37 +39,6 @@ fn handler(criterion: &mut Criterion) {
             });
             group.finish();
         }
-    }
-}
-
-/// The fixture's version, made over for diamonds: 100 trees of depth 10.
-fn draft() -> Draft {
-    let signature = data::signature(true);
-    let pipeline = data::pipeline(&signature, 100, 1024);
-    let template = testkit::draft("diamonds", 1.0);
-    let instances: Vec<_> = serde_json::from_str(&data::objects(&signature, 3, data::IN_ORDER))
-        .map(|body: serde_json::Value| body["instances"].as_array().cloned().unwrap_or_default())
-        .expect("JSON")
-        .into_iter()
-        .filter_map(|row| row.as_object().cloned())
-        .collect();
-    let body = serde_json::json!({ "instances": instances }).to_string();
-    let request = signature.read_json(body.as_bytes(), schema::ReadOptions::default());
-    let predictions = pipeline.predict(&request.expect("golden rows fit").rows);
-    let features = signature.features().iter().map(|feature| FeatureBaseline {
-        name: feature.name.clone(),
-        n_missing: 0,
-        distribution: match &feature.categories[..] {
-            [] => template.baseline.target.clone(),
-            names => Distribution::Categories { names: names.into(), counts: vec![8; names.len()] },
-        },
-    });
-    Draft {
-        baseline: Baseline { features: features.collect(), ..template.baseline.clone() },
-        weights: pipeline.to_safetensors(),
-        golden: Golden { source: "bench".into(), instances, predictions },
-        signature,
-        ..template
     }
 }
 

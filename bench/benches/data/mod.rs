@@ -5,7 +5,10 @@
 use model::{Encoder, Forest, Node, Pipeline, Regressor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use schema::{Dtype, Feature, Output, Range, Rows, Signature};
+use registry::{Draft, Golden};
+use schema::{
+    Baseline, Distribution, Dtype, Feature, FeatureBaseline, Output, Range, Rows, Signature,
+};
 
 const SEED: u64 = 42;
 /// Numbers of a row, as many as diamonds have features.
@@ -115,4 +118,48 @@ pub(crate) fn csv(signature: &Signature, n_rows: usize) -> String {
     let names: Vec<_> = signature.features().iter().map(|feature| feature.name.as_str()).collect();
     let lines: Vec<_> = written(n_rows).iter().map(|row| row.join(",")).collect();
     format!("{}\n{}\n", names.join(","), lines.join("\n"))
+}
+
+/// The fixture's version, made over for diamonds: 100 trees of depth 10.
+pub(crate) fn draft() -> Draft {
+    let signature = signature(true);
+    let pipeline = pipeline(&signature, 100, 1024);
+    let template = testkit::draft("diamonds", 1.0);
+    let instances: Vec<_> = serde_json::from_str(&objects(&signature, 3, IN_ORDER))
+        .map(|body: serde_json::Value| body["instances"].as_array().cloned().unwrap_or_default())
+        .expect("JSON")
+        .into_iter()
+        .filter_map(|row| row.as_object().cloned())
+        .collect();
+    let body = serde_json::json!({ "instances": instances }).to_string();
+    let request = signature.read_json(body.as_bytes(), schema::ReadOptions::default());
+    let predictions = pipeline.predict(&request.expect("golden rows fit").rows);
+    let features = signature.features().iter().map(|feature| FeatureBaseline {
+        name: feature.name.clone(),
+        n_missing: 0,
+        distribution: match &feature.categories[..] {
+            [] => histogram(5.0),
+            names => Distribution::Categories { names: names.into(), counts: vec![8; names.len()] },
+        },
+    });
+    Draft {
+        baseline: Baseline {
+            features: features.collect(),
+            predictions: histogram(1.0),
+            ..template.baseline.clone()
+        },
+        weights: pipeline.to_safetensors(),
+        golden: Golden { source: "bench".into(), instances, predictions },
+        signature,
+        ..template
+    }
+}
+
+/// Twenty bins of one width, as many as a baseline has at most.
+fn histogram(maximum: f64) -> Distribution {
+    let edges: Vec<_> = (1..20).map(|k| maximum * f64::from(k) / 20.0).collect();
+    let counts = vec![2; edges.len() + 1];
+    let mean = maximum / 2.0;
+    let standard_deviation = maximum / 12.0_f64.sqrt();
+    Distribution::Histogram { mean, standard_deviation, minimum: 0.0, maximum, edges, counts }
 }

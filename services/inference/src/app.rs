@@ -29,6 +29,7 @@ use crate::comparison::Comparison;
 use crate::config::Config;
 use crate::error;
 use crate::ready_board::ReadyBoard;
+use crate::recording::Recording;
 use crate::registry_look::RegistrySource;
 use crate::routes::predict::{self, Predict};
 use crate::routes::{docs, model, models, openapi};
@@ -60,6 +61,8 @@ pub(crate) struct App {
     pub(crate) models: Models,
     pub(crate) readiness: Readiness,
     pub(crate) exporter: Exporter,
+    /// What is recorded of answers, and sent to the metrics service.
+    pub(crate) recording: Recording,
     /// Where versions come from.
     pub(crate) source: Arc<RegistrySource>,
     /// Whoever has it loads a version: one at a time over all models.
@@ -79,7 +82,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Where a model is named twice, a trusted key cannot be used, or the system gives no thread.
+    /// Where a model or a private feature is named twice, a key cannot be used, or the system gives no thread.
     pub(crate) fn new(config: Config) -> anyhow::Result<Self> {
         let names = &config.source.model;
         if let Some((_, twice)) =
@@ -91,7 +94,8 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let readiness = Readiness::new();
         let board = Arc::new(ReadyBoard::new(readiness.clone(), names));
-        let served = |name| Arc::new(ServedModel::new(name, &config, &exporter, &board));
+        let recording = Recording::new(&config.events, &exporter)?;
+        let served = |name| Arc::new(ServedModel::new(name, &config, &recording, &board));
         let comparison = config.challenger.challenger.mode().map(|_| Comparison::start());
         Ok(Self {
             models: Models::new(names.iter().map(served).collect()),
@@ -103,6 +107,7 @@ impl App {
             batch_turns: Arc::new(Semaphore::new(cores)),
             readiness,
             exporter,
+            recording,
             config: Arc::new(config),
         })
     }

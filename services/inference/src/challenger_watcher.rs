@@ -1,7 +1,7 @@
 //! Follows the alias `challenger` of one model: loads what it names, starts its trial, and moves it away after a veto.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Instant, UNIX_EPOCH};
 
 use registry::{Action, CHALLENGER, Move, Registry, RegistryError, Stamp, Standing};
 
@@ -9,6 +9,7 @@ use crate::active_model::ActiveModel;
 use crate::challenger::{Challenger, ChallengerSlot, Stopped, Terms, TrialSettings, Vetoed};
 use crate::config::Config;
 use crate::loader::Loader;
+use crate::machine::{host, now};
 use crate::patience::{Backoff, Complaint, chain};
 use crate::registry_look::{Look, Named};
 use crate::served_model::ServedModel;
@@ -216,7 +217,8 @@ impl ChallengerWatcher {
         let runtime = tokio::runtime::Handle::current();
         let move_alias = move || {
             let by = format!("canopy-inference@{}", host());
-            let stamp = Stamp { now: now(), by: &by };
+            let now = now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let stamp = Stamp { now, by: &by };
             runtime.block_on(registry.move_alias(&name, &wanted, stamp))
         };
         let moved = tokio::task::spawn_blocking(move_alias).await;
@@ -240,14 +242,4 @@ impl ChallengerWatcher {
     fn slot(&self) -> &ChallengerSlot {
         &self.served.challenger
     }
-}
-
-/// The name of this machine, which is the pod's on Kubernetes.
-fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the server's one real clock, for the ledger")]
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,6 +1,7 @@
 //! Every setting of the server, with default and unit. Each is a flag and an environment variable.
 
 mod challenger;
+mod events;
 mod parse;
 
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use service_kit::settings::without_empty_variables;
 use service_kit::telemetry::TelemetryArgs;
 
 pub(crate) use challenger::{ChallengerArgs, VetoArgs};
+pub(crate) use events::EventArgs;
 pub(crate) use parse::Limit;
 use parse::{at_least_one, interval, size};
 
@@ -33,6 +35,9 @@ pub struct Config {
     /// What callers may send.
     #[command(flatten)]
     pub requests: RequestArgs,
+    /// What is sent to the metrics service.
+    #[command(flatten)]
+    pub events: EventArgs,
     /// Who may call, and how often.
     #[command(flatten, next_help_heading = "Keys and rates")]
     pub auth: AuthArgs,
@@ -186,6 +191,9 @@ mod tests {
             (["--canary-percent", "101"], "it must be 0 to 100"),
             (["--veto-error-rate", "5"], "it must be 0% to 100%"),
             (["--veto-min-requests", "1001"], "1001 is not in 1..=1000"),
+            (["--metrics-url", "metrics:8001"], "it must begin with http://"),
+            (["--event-rate", "10001"], "10001 is not in 0..=10000"),
+            (["--private-features", "age=clear"], "write it as NAME, NAME=omit or NAME=hash"),
         ];
         for (flag, message) in cases {
             let arguments = ["canopy-inference", "--model", "m"].into_iter().chain(flag);

@@ -8,11 +8,18 @@ mod routes;
 mod server;
 
 mod active_model;
+mod answered;
+mod distribution;
+mod distribution_series;
+mod events;
+mod machine;
 mod metrics;
 mod openapi;
 mod ready_board;
+mod recording;
 mod request_sample;
 mod served_model;
+mod shards;
 
 mod loader;
 mod patience;
@@ -29,5 +36,9 @@ mod trial;
 mod veto;
 mod window;
 
+#[cfg(test)]
+mod testing;
+
 pub use config::Config;
+pub use distribution::Distribution;
 pub use server::Server;

@@ -1,15 +1,22 @@
 //! The time series of a model: handles made once, at start or when a version is loaded.
 //!
-//! Those of a challenger are in `challenger_series.rs`; those of HTTP, of rejections and of the process in
+//! How rows are spread is in `distribution_series.rs`; those of a challenger are in `challenger_series.rs`; those of HTTP, of rejections and of the process in
 //! `service_kit`.
+
+use std::sync::Arc;
 
 use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram,
     gauge, histogram,
 };
 use registry::{Manifest, ModelName};
-use schema::{WarningCode, Warnings};
+use schema::WarningCode;
 use service_kit::metrics::Exporter;
+
+use crate::answered::AnsweredRows;
+use crate::distribution::Distribution;
+use crate::events::VersionEvents;
+use crate::recording::Recording;
 
 const PREDICTIONS: &str = "canopy_predictions_total";
 const PREDICTION_DURATION: &str = "canopy_prediction_duration_seconds";
@@ -32,14 +39,14 @@ pub(crate) enum LoadOutcome {
 /// The series of a model's loads, and the maker of each version's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
-    exporter: Exporter,
+    recording: Recording,
     loads: [Counter; 3],
     load_duration: Histogram,
 }
 
 impl Series {
-    pub(crate) fn new(exporter: &Exporter, model: &ModelName) -> Self {
-        exporter.register(|| {
+    pub(crate) fn new(recording: &Recording, model: &ModelName) -> Self {
+        recording.exporter.register(|| {
             describe_counter!(PREDICTIONS, "Rows predicted.");
             describe_histogram!(
                 PREDICTION_DURATION,
@@ -68,7 +75,7 @@ impl Series {
                 counter
             });
             Self {
-                exporter: exporter.clone(),
+                recording: recording.clone(),
                 loads,
                 load_duration: histogram!(MODEL_LOAD_DURATION, "model" => model.to_string()),
             }
@@ -76,7 +83,7 @@ impl Series {
     }
 
     pub(crate) fn exporter(&self) -> &Exporter {
-        &self.exporter
+        &self.recording.exporter
     }
 
     pub(crate) fn count_load(&self, outcome: LoadOutcome) {
@@ -87,12 +94,15 @@ impl Series {
         self.load_duration.record(seconds);
     }
 
-    /// Registers the series of a version.
+    /// Registers the series of a version, and opens the way for its events.
     pub(crate) fn of_model(&self, manifest: &Manifest) -> ModelSeries {
         let model = manifest.model.to_string();
         let version = manifest.version.to_string();
         let estimator = manifest.estimator.name.clone();
-        self.exporter.register(|| ModelSeries {
+        let Recording { exporter, distributions, events } = &self.recording;
+        exporter.register(|| ModelSeries {
+            distribution: distributions.of_version(manifest),
+            events: events.as_ref().map(|events| events.of_version(manifest)),
             predictions: counter!(
                 PREDICTIONS, "model" => model.clone(), "version" => version.clone()
             ),
@@ -132,20 +142,30 @@ pub(crate) struct ModelSeries {
     info: Gauge,
     /// By feature: each dtype has one kind of warning.
     warnings: Vec<Counter>,
+    /// How rows and predictions are spread; none where the baseline does not fit.
+    distribution: Option<Arc<Distribution>>,
+    /// None where none are sent.
+    events: Option<VersionEvents>,
 }
 
 impl ModelSeries {
     /// Counts a request that was answered.
-    pub(crate) fn record(&self, n_rows: usize, seconds: f64, warnings: &Warnings) {
-        self.count(n_rows, warnings);
+    pub(crate) fn record(&self, answered: &AnsweredRows<'_>, seconds: f64) {
+        self.count(answered);
         self.observe(seconds);
     }
 
-    /// Counts some rows of a request.
-    pub(crate) fn count(&self, n_rows: usize, warnings: &Warnings) {
-        self.predictions.increment(n_rows as u64);
-        for (feature_idx, count) in warnings.counts() {
+    /// Counts some rows of a request, and offers them as events.
+    pub(crate) fn count(&self, answered: &AnsweredRows<'_>) {
+        self.predictions.increment(answered.predictions.len() as u64);
+        for (feature_idx, count) in answered.warnings.counts() {
             self.warnings[feature_idx].increment(count);
+        }
+        if let Some(distribution) = &self.distribution {
+            distribution.count(answered.rows, answered.predictions, answered.warnings);
+        }
+        if let Some(events) = &self.events {
+            events.offer(answered);
         }
     }
 

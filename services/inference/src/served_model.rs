@@ -12,8 +12,8 @@ use crate::config::Config;
 use crate::error::PredictError;
 use crate::metrics::Series;
 use crate::ready_board::ReadyBoard;
+use crate::recording::Recording;
 use crate::request_sample::RequestSample;
-use service_kit::metrics::Exporter;
 
 /// No model's name is longer; more of a wrong one would only fill the answer.
 const SHOWN_CHARS: usize = 64;
@@ -36,15 +36,15 @@ impl ServedModel {
     pub(crate) fn new(
         name: &ModelName,
         config: &Config,
-        exporter: &Exporter,
+        recording: &Recording,
         board: &Arc<ReadyBoard>,
     ) -> Self {
         let folder = config.source.request_sample.as_deref();
         Self {
             name: name.clone(),
             active: ArcSwapOption::empty(),
-            challenger: ChallengerSlot::new(exporter, name),
-            series: Series::new(exporter, name),
+            challenger: ChallengerSlot::new(&recording.exporter, name),
+            series: Series::new(recording, name),
             sample: folder.map(|folder| RequestSample::new(folder, name)),
             board: Arc::clone(board),
         }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use service_kit::auth::{Authenticator, WATCH_INTERVAL};
@@ -78,6 +79,16 @@ impl Server {
             n_threads: std::thread::available_parallelism().map_or(1, usize::from),
         };
         let connections = ConnectionSeries::new(&app.exporter);
-        Ok(server.run_counted_until(connections, shutdown).await?)
+        let (events, listen) = (app.recording.events.clone(), app.config.listen.clone());
+        let mut stopped_at = None;
+        let shutdown = async {
+            shutdown.await;
+            stopped_at = Some(Instant::now());
+        };
+        server.run_counted_until(connections, shutdown).await?;
+        if let (Some(events), Some(stopped_at)) = (events, stopped_at) {
+            events.finish(stopped_at + listen.drain_delay + listen.drain_timeout).await;
+        }
+        Ok(())
     }
 }

@@ -59,7 +59,7 @@ impl App {
         let started = clock::now();
         let snapshots = watch::Sender::new(Arc::new(Snapshot::empty(started)));
         let snapshot = snapshots.subscribe();
-        exporter.append(move || series::render(&snapshot.borrow()));
+        exporter.write_with(move |text| text.push_str(&series::render(&snapshot.borrow())));
         Ok(Self {
             store: Store::open(&config.store.data)?,
             started,

@@ -50,11 +50,11 @@ struct Inner {
     handle: PrometheusHandle,
     process: Collector,
     sampled: Mutex<Vec<Sampled>>,
-    appended: Mutex<Vec<Text>>,
+    writers: Mutex<Vec<Writer>>,
 }
 
-/// Text in the exporter's own format, made when somebody looks.
-type Text = Box<dyn Fn() -> String + Send>;
+/// Adds families of series to the text.
+type Writer = Box<dyn Fn(&mut String) + Send>;
 
 /// A gauge that is set when somebody looks.
 struct Sampled {
@@ -92,7 +92,7 @@ impl Exporter {
             recorder,
             process: Collector::new("canopy_"),
             sampled: Mutex::default(),
-            appended: Mutex::default(),
+            writers: Mutex::default(),
         }));
         exporter.register(|| {
             exporter.0.process.describe();
@@ -116,18 +116,17 @@ impl Exporter {
         self.sampled().push(Sampled { gauge, value: Box::new(value) });
     }
 
-    /// Puts text behind the exporter's own, made each time: series whose labels come and go, which no handle can
-    /// take away again. Its names must not be those of handles.
-    pub fn append(&self, text: impl Fn() -> String + Send + 'static) {
-        self.appended().push(Box::new(text));
-    }
-
-    fn appended(&self) -> MutexGuard<'_, Vec<Text>> {
-        self.0.appended.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn sampled(&self) -> MutexGuard<'_, Vec<Sampled>> {
         self.0.sampled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets somebody write whole families into the text each time it is written: what has hundreds of series, or takes
+    /// some away again.
+    ///
+    /// `HELP`, `TYPE` and lines are the writer's, and so is that no family is there twice.
+    pub fn write_with(&self, write: impl Fn(&mut String) + Send + 'static) {
+        let mut writers = self.0.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.push(Box::new(write));
     }
 
     /// Writes the Prometheus text, format version 0.0.4, with fresh numbers about the process.
@@ -138,9 +137,11 @@ impl Exporter {
             metrics::counter!("canopy_log_lines_lost_total").absolute(telemetry::lost_lines());
         });
         self.sampled().iter().for_each(|sampled| sampled.gauge.set((sampled.value)()));
+        let mut text = String::new();
+        let writers = self.0.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.iter().for_each(|write| write(&mut text));
         self.0.handle.run_upkeep();
-        let mut text = self.0.handle.render();
-        self.appended().iter().for_each(|append| text.push_str(&append()));
+        text.push_str(&self.0.handle.render());
         text
     }
 
@@ -214,14 +215,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_comes_last_and_may_go_again() {
-        let (exporter, text) =
-            (Exporter::new(), Arc::new(Mutex::new("canopy_beds 1\n".to_owned())));
-        let read = Arc::clone(&text);
-        exporter.append(move || read.lock().unwrap().clone());
-        assert!(exporter.render().ends_with("\ncanopy_beds 1\n"));
-        text.lock().unwrap().clear();
-        assert!(!exporter.render().contains("canopy_beds"));
+    fn what_others_write_is_part_of_the_text() {
+        let exporter = Exporter::new();
+        exporter.register(|| counter!("canopy_rows_total")).increment(2);
+        exporter.write_with(|text| {
+            text.push_str("# TYPE canopy_bins_total counter\ncanopy_bins_total 3\n\n")
+        });
+        let text = exporter.render();
+        assert!(
+            text.starts_with("# TYPE canopy_bins_total counter\ncanopy_bins_total 3\n"),
+            "{text}"
+        );
+        assert!(text.contains("canopy_rows_total 2\n"), "{text}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::*;
 use crate::challenger::{Terms, TrialSettings};
 use crate::config::Config;
 use crate::ready_board::ReadyBoard;
+use crate::recording::Recording;
 use crate::veto::{Veto, VetoReason};
 
 /// A champion and a challenger, and a queue that nobody empties.
@@ -25,10 +26,11 @@ impl Bench {
     async fn new(challenger: registry::Draft) -> Self {
         let config = Config::parse_from(["canopy-inference", "--model=m", "--allow-anonymous"]);
         let exporter = Exporter::new();
+        let recording = Recording::new(&config.events, &exporter).expect("no events");
         let temp = TempRegistry::new();
         let name = &config.source.model[0];
         let board = Arc::new(ReadyBoard::new(Readiness::new(), &config.source.model));
-        let served = Arc::new(ServedModel::new(name, &config, &exporter, &board));
+        let served = Arc::new(ServedModel::new(name, &config, &recording, &board));
         let load = async |draft| {
             let version = temp.publish(draft).await;
             let version = temp.registry.load(name, version).await.expect("it is whole");

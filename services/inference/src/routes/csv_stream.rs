@@ -22,6 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::predict::{internal, predict_rows};
 use crate::active_model::ActiveModel;
+use crate::answered::AnsweredRows;
 use crate::app::App;
 use crate::error::PredictError;
 
@@ -199,6 +200,7 @@ impl Streamed {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(internal)?;
         let job = Job {
             champion: Arc::clone(&self.tally.champion),
+            facts: self.tally.facts.clone(),
             header,
             chunk,
             options: self.options,
@@ -249,6 +251,7 @@ impl AsRef<[u8]> for Told {
 /// One chunk, in plain values.
 struct Job {
     champion: Arc<ActiveModel>,
+    facts: RequestFacts,
     header: Arc<CsvHeader>,
     chunk: CsvChunk,
     options: ReadOptions,
@@ -277,7 +280,13 @@ impl Job {
             serde_json::to_writer(&mut lines, prediction).map_err(internal)?;
             lines.push(b'\n');
         }
-        champion.series.count(predictions.len(), &request.warnings);
+        champion.series.count(&AnsweredRows {
+            request_id: self.facts.id().as_str(),
+            first_row: chunk.first_row(),
+            rows: &request.rows,
+            predictions: &predictions,
+            warnings: &request.warnings,
+        });
         Ok((lines, seconds))
     }
 }

@@ -24,6 +24,7 @@ use tower::Service;
 use super::csv_stream;
 use super::named::Named;
 use crate::active_model::{ActiveModel, BodyFormat};
+use crate::answered::AnsweredRows;
 use crate::app::{App, AppState, bytes};
 use crate::canary;
 use crate::challenger::Challenger;
@@ -277,7 +278,14 @@ impl Job {
         let started = Instant::now();
         let predictions = predict_rows(model, &request.rows, &self.abandoned)?;
         let seconds = started.elapsed().as_secs_f64();
-        model.series.record(predictions.len(), seconds, &request.warnings);
+        let answered = AnsweredRows {
+            request_id: self.facts.id().as_str(),
+            first_row: 0,
+            rows: &request.rows,
+            predictions: &predictions,
+            warnings: &request.warnings,
+        };
+        model.series.record(&answered, seconds);
         Ok(predictions)
     }
 }

@@ -3,6 +3,8 @@
 mod bad_bodies;
 mod challenger;
 mod csv_stream;
+mod distributions;
+mod events;
 mod health;
 mod helpers;
 mod keys;
@@ -10,6 +12,7 @@ mod limits;
 mod metrics;
 mod models;
 mod predict;
+mod receiver;
 mod reload;
 mod sample;
 mod shutdown;
