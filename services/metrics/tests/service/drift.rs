@@ -1,13 +1,14 @@
 //! A stream that is not what training saw: which feature, how bad, and where that is said.
 //!
-//! A stand-in for a replica counts here, so that the stream is exactly known.
+//! A stand-in for a replica counts in all tests but the first, so that it says what a real one never would.
 
 use registry::Draft;
 use schema::Distribution;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{TempRegistry, draft};
 
 use crate::helpers::{Fake, Service};
+use crate::replica::Replica;
 
 /// What a replica says of a thousand rows: the fixture's features and how many are in each bin.
 fn counted(carat: [u64; 2], cut: [u64; 2], grade: [u64; 2], missing: u64, unseen: u64) -> String {
@@ -54,6 +55,44 @@ async fn watch(text: &str) -> (TempRegistry, Fake, Service) {
 
 fn level(state: &Value) -> &str {
     state["drift"]["level"].as_str().unwrap_or_default()
+}
+
+/// A thousand rows, of which so many in ten have a large stone; the rest is as in training.
+fn rows(n_large: usize) -> Vec<Value> {
+    let row = |idx: usize| {
+        let carat = if idx / 4 % 10 < n_large { 1.5 } else { 0.5 };
+        let cut = if idx % 4 == 0 { "Fair" } else { "Ideal" };
+        json!({"carat": carat, "cut": cut, "grade": if idx % 2 == 0 { 1 } else { 5 }})
+    };
+    (0..1000).map(row).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_real_servers_count_what_shows_a_shift() {
+    let temp = TempRegistry::new();
+    temp.publish(well_trained(draft("diamonds", 100.0))).await;
+    let replicas = [Replica::start(&temp).await, Replica::start(&temp).await];
+    let service = Service::start(&replicas.each_ref().map(Replica::url), temp.location()).await;
+    let features = |state: &Value| -> Vec<(String, String)> {
+        let features = state["drift"]["features"].as_array().cloned().unwrap_or_default();
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        features.iter().map(|feature| (word(&feature["name"]), word(&feature["level"]))).collect()
+    };
+    let level = |name: &str, level: &str| (name.to_owned(), level.to_owned());
+    for replica in &replicas {
+        replica.predict_rows(rows(5)).await.expect("it answers");
+    }
+    let is_counted = |n: u64| move |state: &Value| state["drift"]["rows"] == n;
+    let state = service.eventually("2,000 rows are counted", is_counted(2000)).await;
+    assert!(features(&state).iter().all(|(_, level)| level == "ok"), "{:#}", state["drift"]);
+    for replica in replicas.iter().cycle().take(8) {
+        replica.predict_rows(rows(9)).await.expect("it answers");
+    }
+    let state = service.eventually("10,000 rows are counted", is_counted(10_000)).await;
+    let expected = [level("carat", "alarm"), level("cut", "ok"), level("grade", "ok")];
+    assert_eq!(features(&state), expected, "{:#}", state["drift"]);
+    assert_eq!(state["drift"]["features"][0]["bins"][1]["live"], 0.82);
+    assert_eq!(state["problems"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

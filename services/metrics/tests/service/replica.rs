@@ -78,10 +78,14 @@ impl Replica {
         format!("{}{path}", self.url())
     }
 
-    /// Asks for the predictions of so many rows; none where it does not answer.
+    /// Asks for the predictions of so many equal rows; none where it does not answer.
     pub(crate) async fn predict(&self, n_rows: usize) -> Option<()> {
-        let row = json!({"carat": 0.5, "cut": "Ideal", "grade": 3});
-        let body = json!({"instances": vec![row; n_rows]});
+        self.predict_rows(vec![json!({"carat": 0.5, "cut": "Ideal", "grade": 3}); n_rows]).await
+    }
+
+    /// Asks for the predictions of these rows; none where it does not answer.
+    pub(crate) async fn predict_rows(&self, rows: Vec<Value>) -> Option<()> {
+        let body = json!({"instances": rows});
         let answer = self.client.post(self.at("/predict")).json(&body).send().await.ok()?;
         (answer.status() == 200).then_some(())
     }

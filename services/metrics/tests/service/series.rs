@@ -47,8 +47,10 @@ async fn promtool_likes_them_and_a_challenger_that_is_gone_is_told_of_no_more() 
     let service = Service::start(&[replica.url()], temp.location()).await;
     replica.predict(200).await.expect("it answers");
     let challenger = "canopy_training_rmse{model=\"diamonds\",version=\"2\"} 1\n";
-    let text = eventually("both versions are told of", async || {
-        Some(service.metrics().await).filter(|text| text.contains(challenger))
+    let rows = "canopy_drift_rows{model=\"diamonds\",version=\"1\",window=\"24h\"} 200\n";
+    let text = eventually("both versions and the rows are told of", async || {
+        let is_whole = |text: &String| text.contains(challenger) && text.contains(rows);
+        Some(service.metrics().await).filter(is_whole)
     })
     .await;
     insta::assert_snapshot!(names(&text).join("\n"));
