@@ -219,7 +219,7 @@ mod tests {
         let exporter = Exporter::new();
         exporter.register(|| counter!("canopy_rows_total")).increment(2);
         exporter.write_with(|text| {
-            text.push_str("# TYPE canopy_bins_total counter\ncanopy_bins_total 3\n\n")
+            text.push_str("# TYPE canopy_bins_total counter\ncanopy_bins_total 3\n\n");
         });
         let text = exporter.render();
         assert!(
