@@ -61,8 +61,8 @@ fn level(state: &Value) -> &str {
 fn rows(n_large: usize) -> Vec<Value> {
     let row = |idx: usize| {
         let carat = if idx / 4 % 10 < n_large { 1.5 } else { 0.5 };
-        let cut = if idx % 4 == 0 { "Fair" } else { "Ideal" };
-        json!({"carat": carat, "cut": cut, "grade": if idx % 2 == 0 { 1 } else { 5 }})
+        let cut = if idx.is_multiple_of(4) { "Fair" } else { "Ideal" };
+        json!({"carat": carat, "cut": cut, "grade": if idx.is_multiple_of(2) { 1 } else { 5 }})
     };
     (0..1000).map(row).collect()
 }
