@@ -70,6 +70,8 @@ def inference(model, registry, port, *flags):
 class Server:
     """A process that answers on a port of the loopback, from its start until it is told to stop."""
 
+    SETTLE_SECONDS = 1
+
     def __init__(
         self, command, url, ready="/ready", environment=(), log="server.log", *, patience=30, quiet=False, ends=(0,), pause=0.0002
     ):
@@ -83,6 +85,8 @@ class Server:
             sys.exit(f"something answers at {url} already: end it first, or its figures would be taken for another's")
         self.log = open(self.path, "w")
         stdout = subprocess.DEVNULL if quiet else self.log
+        # What the server before leaves to the kernel, pages and connections, is not this one's.
+        time.sleep(self.SETTLE_SECONDS)
         started = time.perf_counter()
         # Started where what it may leave behind is out of the way; it leads a session of its own.
         place = {"cwd": OUT, "env": {**os.environ, **dict(environment)}, "start_new_session": True}
