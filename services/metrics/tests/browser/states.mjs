@@ -71,12 +71,12 @@ export function rich() {
     versions: [
       {
         version: 3, role: "champion", rows: 12034, rows_per_second: 398.2, created_at: at(-86400),
-        estimator: "random-forest", training: { mae: 279.93, rmse: 548.11, r2: 0.9809, n_rows: 43152 },
+        estimator: "random-forest", training: { mae: 279.93, rmse: 548.11, r2: 0.9809, n_rows: 10788 },
         live: quality, drift_level: "alarm", model_p50_seconds: 0.000021, model_p99_seconds: 0.000061,
       },
       {
         version: 4, role: "challenger", rows: 12, rows_per_second: 0.4, created_at: at(-3600), estimator: "ridge",
-        training: { mae: 801.3, rmse: 1204.9, r2: 0.912, n_rows: 43152 }, live: null, drift_level: "unknown",
+        training: { mae: 801.3, rmse: 1204.9, r2: 0.912, n_rows: 10788 }, live: null, drift_level: "unknown",
         model_p50_seconds: 0.000001, model_p99_seconds: null,
       },
     ],

@@ -22,7 +22,7 @@ const LINES = [
   { title: "R² live", make: score("r2"), isStrong: true },
   { title: "Bias live", make: score("bias") },
   { title: "Pairs with an actual", text: ({ live }) => count(live?.pairs) },
-  { title: "Rows trained on", text: ({ training }) => count(training?.n_rows) },
+  { title: "Test rows in training", text: ({ training }) => count(training?.n_rows) },
 ];
 
 const keyOf = ({ version }) => version;
