@@ -68,7 +68,9 @@ impl App {
     /// # Errors
     ///
     /// Where the database cannot be used.
-    pub(crate) fn new(config: Config) -> anyhow::Result<Self> {
+    pub(crate) fn new(mut config: Config) -> anyhow::Result<Self> {
+        keep_first(&mut config.drift.windows);
+        keep_first(&mut config.source.model);
         let exporter = Exporter::new();
         let started = clock::now();
         let snapshots = watch::Sender::new(Arc::new(Snapshot::empty(started)));
@@ -98,6 +100,16 @@ impl App {
     /// The largest body, in bytes.
     pub(crate) fn max_body(&self) -> usize {
         max_body(&self.config)
+    }
+}
+
+/// What is named twice, as 1h and 60m, is there once: a series has no two values.
+fn keep_first<T: PartialEq>(values: &mut Vec<T>) {
+    let given = std::mem::take(values);
+    for value in given {
+        if !values.contains(&value) {
+            values.push(value);
+        }
     }
 }
 

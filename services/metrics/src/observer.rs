@@ -92,10 +92,13 @@ async fn publish(
         let generation = before.generation + 1;
         let now = clock::now();
         let taken = Snapshot::take(&app.store, &app.config, sources.clone(), now, generation).await;
-        let snapshot = taken.unwrap_or_else(|error| {
-            tracing::error!(%error, "the minutes cannot be read");
-            Snapshot::unread(&app.config, sources, now, generation, &error)
-        });
+        let snapshot = match taken {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::error!(%error, "the minutes cannot be read");
+                Snapshot::unread(&app.store, &app.config, sources, now, generation, &error).await
+            }
+        };
         app.snapshots.send_replace(Arc::new(snapshot));
         if had_round && !app.readiness.is_ready() {
             app.readiness.ready(json!({}));

@@ -94,6 +94,8 @@ fn senders(app: &App, callers: &Arc<Authenticator>) -> anyhow::Result<Arc<Authen
     let args = AuthArgs {
         api_keys_file: Some(file.clone()),
         plain_keys: PlainKeys::default(),
+        // The dashboard may be for everybody; what it shows is not.
+        allow_anonymous: false,
         ..app.config.auth.clone()
     };
     Authenticator::from_args(&args, &app.exporter).context("the keys for events")

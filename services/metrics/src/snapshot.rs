@@ -82,7 +82,8 @@ impl Snapshot {
         at: Millis,
         generation: u64,
     ) -> Result<Self, StoreError> {
-        store.pair(units(&sources.registry)).await?;
+        // A disk that is full can still be read.
+        let not_paired = store.pair(units(&sources.registry)).await.err();
         let pairs = store.scan_pairs(&config.drift.windows, at).await?;
         let Windows(windows) = store.scan_windows(&config.drift.windows, at).await?;
         let (store_bytes, store_volume) = store.size().await?;
@@ -93,6 +94,7 @@ impl Snapshot {
             registry: sources.registry,
             windows,
             pairs,
+            not_read: not_paired.map(|error| chain(&error)),
             store_bytes,
             store_volume,
             ..Self::empty(at)
@@ -106,7 +108,8 @@ impl Snapshot {
     }
 
     /// What is known without the database.
-    pub(crate) fn unread(
+    pub(crate) async fn unread(
+        store: &Store,
         config: &Config,
         sources: Sources,
         at: Millis,
@@ -115,6 +118,7 @@ impl Snapshot {
     ) -> Self {
         let now = at.minute();
         let empty = |&window| WindowSums::new(window, now);
+        let (store_bytes, store_volume) = store.size().await.unwrap_or_default();
         Self {
             generation,
             models: models(config, &sources.fleet, &[]),
@@ -122,6 +126,8 @@ impl Snapshot {
             registry: sources.registry,
             windows: config.drift.windows.iter().map(empty).collect(),
             not_read: Some(chain(error)),
+            store_bytes,
+            store_volume,
             ..Self::empty(at)
         }
     }

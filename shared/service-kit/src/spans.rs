@@ -26,6 +26,7 @@ use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
     propagation::TraceContextPropagator,
+    resource::{EnvResourceDetector, TelemetryResourceDetector},
     trace::{SdkTracer, SdkTracerProvider, SpanData, SpanExporter},
 };
 
@@ -123,16 +124,23 @@ fn provider(
         .with_protocol(Protocol::HttpBinary)
         .build()
         .map_err(|error| SpansError::Exporter(error.to_string()))?;
-    let resource = Resource::builder();
+    // What the environment says comes after it and wins.
+    let own = [
+        KeyValue::new("service.name", service),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+    ];
+    let resource = Resource::builder_empty().with_attributes(own).with_detectors(&[
+        Box::new(TelemetryResourceDetector),
+        Box::new(EnvResourceDetector::new()),
+    ]);
     let resource = match given("OTEL_SERVICE_NAME") {
-        Some(_) => resource,
-        None => resource.with_service_name(service),
+        Some(name) => resource.with_service_name(name),
+        None => resource,
     };
-    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     Ok(Some(
         SdkTracerProvider::builder()
             .with_batch_exporter(Told { exporter, is_failing: AtomicBool::new(false) })
-            .with_resource(resource.with_attribute(version).build())
+            .with_resource(resource.build())
             .build(),
     ))
 }

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// The longest answer that is read.
-const MAX_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
 /// Where a replica is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -57,7 +57,11 @@ async fn find(target: &Target, timeout: Duration) -> Result<Vec<Place>, String> 
     let looked = looked.map_err(|_| format!("no address within {} ms", timeout.as_millis()))?;
     let addresses = looked.map_err(|error| error.to_string())?;
     // Each once, in an order that does not depend on the name server's.
-    let addresses: BTreeSet<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
+    let mut addresses: BTreeSet<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
+    // With both families each pod has two addresses, and would be counted twice.
+    if matches!(target, Target::Name(_)) && addresses.iter().any(SocketAddr::is_ipv4) {
+        addresses.retain(SocketAddr::is_ipv4);
+    }
     if addresses.is_empty() {
         return Err("the name has no address".to_owned());
     }

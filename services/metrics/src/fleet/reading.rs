@@ -145,7 +145,11 @@ fn le(sample: &Sample<'_>) -> Result<Le, String> {
 }
 
 fn version(sample: &Sample<'_>) -> Result<(ModelName, u64), String> {
-    Ok((parsed(sample, "model")?, parsed(sample, "version")?))
+    let version = parsed(sample, "version")?;
+    let is_number = i64::try_from(version).is_ok(); // as the database has it
+    let version =
+        is_number.then_some(version).ok_or("the label `version` is no version's number")?;
+    Ok((parsed(sample, "model")?, version))
 }
 
 fn feature(sample: &Sample<'_>) -> Result<String, String> {
@@ -158,10 +162,13 @@ fn bin(sample: &Sample<'_>) -> Result<usize, String> {
     if bin < MAX_BINS { Ok(bin) } else { Err(reason()) }
 }
 
-/// A count, or a size: finite and not negative.
+/// Counts above are not whole numbers any more, and none that a server could have reached.
+const MAX_COUNT: f64 = 9_007_199_254_740_992.0;
+
+/// A count, or a size: not negative, and within what floats count exactly.
 fn count(sample: &Sample<'_>) -> Result<f64, String> {
     let value = sample.value;
-    let is_count = value.is_finite() && value >= 0.0;
+    let is_count = (0.0..=MAX_COUNT).contains(&value);
     is_count
         .then_some(value)
         .ok_or_else(|| format!("{} is {value}, which is no count", sample.name))

@@ -161,7 +161,8 @@ impl Replica {
     /// The time that the gains are of: since the last look, or since the process started.
     fn seconds(&self, reading: &Reading, seen: Millis, is_restart: bool) -> f64 {
         let since_look = self.view.seen_at.map(|last| seen.seconds_since(last));
-        let start = reading.process_start_seconds.filter(|_| is_restart).map(from_seconds);
+        let is_whole_past = is_restart || self.view.seen_at.is_none();
+        let start = reading.process_start_seconds.filter(|_| is_whole_past).map(from_seconds);
         let since_start = start.map(|start| seen.seconds_since(start));
         let seconds = match (since_look, since_start) {
             (Some(look), Some(start)) => look.min(start),

@@ -14,6 +14,9 @@ use crate::clock::{self, Millis, Minute};
 use crate::error::ApiError;
 use crate::store::Event;
 
+/// Inference servers send 1 MiB at most; as values in memory a body takes many times its length.
+const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+
 /// One version's events.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,8 +48,14 @@ pub(crate) async fn take(
     body: Body,
 ) -> Result<Response, ApiError> {
     body::expect(&headers, &[Format::Json])?;
-    let (bytes, share) = app.body_budget.read(body, app.max_body()).await?.into_parts();
-    let batch: Batch = body::json(&bytes)?;
+    let limit = app.max_body().min(MAX_BATCH_BYTES);
+    let (bytes, share) = app.body_budget.read(body, limit).await?.into_parts();
+    let parsed = tokio::task::spawn_blocking(move || body::json::<Batch>(&bytes));
+    let batch = parsed.await.map_err(ApiError::internal)??;
+    if i64::try_from(batch.version).is_err() {
+        let reason = format!("expected a version's number, got {}", batch.version);
+        return Err(ApiError::Invalid { place: "version".to_owned(), reason });
+    }
     let now = clock::now();
     let features = &batch.features;
     let events = batch.events.0.into_iter().enumerate();

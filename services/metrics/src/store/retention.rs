@@ -8,6 +8,9 @@ use crate::clock::Millis;
 /// Rows that one transaction removes.
 const STEP: usize = 2000;
 
+/// How long after its time a minute of events still waits to be summed up: a day.
+const MINUTES_OF_GRACE: i64 = 1440;
+
 /// What is older goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cutoffs {
@@ -21,6 +24,8 @@ impl Store {
     /// Removes what is past its time; gives how many rows that were.
     pub(crate) async fn forget(&self, cutoffs: Cutoffs) -> Result<usize, StoreError> {
         let minute = cutoffs.minutes.minute().0;
+        // What nobody can sum up, as of a version whose manifest is gone, must not keep its events for ever.
+        let changed = minute.max(cutoffs.events.minute().0 - MINUTES_OF_GRACE);
         // Whole minutes of events go, and none that is still to be summed up: its sum would miss what went.
         let events = cutoffs.events.minute().start().0;
         let settled = "NOT EXISTS (SELECT 1 FROM changed_minutes AS changed
@@ -33,7 +38,7 @@ impl Store {
             ("rounds", "minute", "minute", minute, "TRUE"),
             ("traffic_minutes", "minute, replica, route", "minute", minute, "TRUE"),
             ("version_minutes", "model, version, minute", "minute", minute, "TRUE"),
-            ("changed_minutes", "model, version, minute", "minute", minute, "TRUE"),
+            ("changed_minutes", "model, version, minute", "minute", changed, "TRUE"),
             ("pair_minutes", "model, version, minute", "minute", minute, "TRUE"),
             ("replicas", "id", "seen_ms", cutoffs.minutes.0, "TRUE"),
             ("events", "request_id, row", "time_ms", events, settled),

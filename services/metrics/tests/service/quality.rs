@@ -260,4 +260,11 @@ async fn events_have_keys_of_their_own() {
     assert_eq!(ask("/events", "for-people", &events(0..1)).await, 401);
     assert_eq!(ask("/actuals", "for-servers", &actuals(0..1)).await, 401);
     assert_eq!(ask("/actuals", "for-people", &actuals(0..1)).await, 200);
+
+    // A dashboard that is for everybody does not let everybody make up events.
+    let flags = [OPEN[0], OPEN[1], "--events-keys-file", servers.to_str().unwrap()];
+    let data = Arc::new(folder());
+    let service = Service::start_with(&[NOBODY.to_owned()], temp.location(), data, &flags).await;
+    assert_eq!(service.get("/api/state").await.status(), 200);
+    assert_eq!(post(&service, "/events", &events(0..1)).await.0, 401);
 }

@@ -62,6 +62,7 @@ CREATE TABLE events (
     PRIMARY KEY (request_id, row)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX events_by_time ON events (time_ms);
+CREATE INDEX events_by_model ON events (model, time_ms);
 CREATE INDEX events_by_version ON events (model, version, time_ms);
 
 -- The truth, as it came; `time_ms` is when.
