@@ -57,8 +57,6 @@ impl DistributionSeries {
         let idle = |kept: &Arc<Distribution>| {
             kept.model == distribution.model && Arc::strong_count(kept) == 1
         };
-        // Those that went first stand first: whoever still serves has not gone yet.
-        kept.sort_by_key(|kept| Arc::strong_count(kept) > 1);
         while kept.iter().filter(|kept| idle(kept)).count() > KEPT_VERSIONS {
             let oldest = kept.iter().position(idle);
             oldest.map(|idx| kept.remove(idx));
