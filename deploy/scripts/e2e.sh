@@ -66,8 +66,10 @@ diagnose() {
 script() { # NAME [VARIABLE=VALUE…]
     local name=$1
     shift
+    local code=0
     env NAMESPACE="$namespace" OVERLAY=e2e CONTEXT="$context" NODE_PORT="$port" TAG="$tag" YES=1 "$@" \
-        "$here/$name.sh" >"$work/$name.log" 2>&1 || { cat "$work/$name.log"; fail "$name.sh ended with exit code $?"; }
+        "$here/$name.sh" >"$work/$name.log" 2>&1 || code=$?
+    if [ "$code" -ne 0 ]; then cat "$work/$name.log"; fail "$name.sh ended with exit code $code"; fi
 }
 
 # Waits until a command succeeds.
@@ -252,20 +254,31 @@ passed "$(grep -c '^ok' "$work/verify.log") checks"
 begin "an actual finds the prediction that it belongs to"
 id=$(sed -n 's/.*"request_id": *"\([^"]*\)".*/\1/p' "$work/diamond")
 [ -n "$id" ] || fail "the prediction has no request_id: $(cat "$work/diamond")"
-k port-forward --address 127.0.0.1 service/metrics :8001 >"$work/forward.log" 2>&1 &
-forwarder=$!
-is_open() { grep -q '^Forwarding' "$work/forward.log"; }
-until_true 20 "the way to the metrics service opens" is_open
-metrics_url=http://$(sed -n 's/^Forwarding from \(127[0-9.:]*\).*/\1/p' "$work/forward.log")
-# Idempotent, so it is sent until the event has come.
-paired() {
+# A way to the metrics service, held open while a command runs.
+with_metrics() { # COMMAND…
+    k port-forward --address 127.0.0.1 service/metrics :8001 >"$work/forward.log" 2>&1 &
+    forwarder=$!
+    until_true 20 "the way to the metrics service opens" grep -q '^Forwarding' "$work/forward.log"
+    metrics_url=http://$(sed -n 's/^Forwarding from \(127[0-9.:]*\).*/\1/p' "$work/forward.log")
+    "$@"
+    kill "$forwarder" 2>/dev/null || true
+    forwarder=''
+}
+# Idempotent, so it can be sent again and again.
+send_actual() {
     printf 'header = "X-API-Key: %s"\n' "$key" |
         curl -sS -m 10 -K - -o "$work/actual" -H 'Content-Type: application/json' "$metrics_url/actuals" \
-            --data "{\"actuals\":[{\"request_id\":\"$id\",\"actual\":5000}]}" && grep -q '"unmatched": *0' "$work/actual"
+            --data "{\"actuals\":[{\"request_id\":\"$id\",\"actual\":5000}]}"
 }
-until_true 30 "the actual is paired" paired
-kill "$forwarder" 2>/dev/null || true
-forwarder=''
+paired() { send_actual && grep -q '"unmatched": *0' "$work/actual"; } # once the event has come
+with_metrics until_true 30 "the actual is paired" paired
+passed "$(cat "$work/actual")"
+
+begin "a killed metrics service comes back with what it had accepted"
+k delete pod -l app.kubernetes.io/component=metrics --grace-period=0 --force >/dev/null 2>&1
+k rollout status deployment/metrics --timeout=60s >"$work/rollout.log" 2>&1 || fail "$(tail -1 "$work/rollout.log")"
+with_metrics send_actual
+grep -q '"duplicates": *1' "$work/actual" || fail "the actual is unknown to it: $(cat "$work/actual")"
 passed "$(cat "$work/actual")"
 
 begin "a key that is added to the Secret is accepted without a restart"

@@ -46,7 +46,7 @@ find_obstacles() { # SELECTOR
                     schedule_obstacle "$about" "$message"
                 elif [ "${restarts:-0}" -gt 0 ] 2>/dev/null && [ "$ended" = OOMKilled ]; then
                     crash_obstacle "$pod" "$container" "$restarts" "$ended" "$code"
-                elif [ -n "${port_of[$container]:-}" ] && ((SECONDS - wait_start > 10)); then # before, it is only young
+                elif [ -n "$container" ] && [ -n "${port_of[$container]:-}" ] && ((SECONDS - wait_start > 10)); then # before, it is only young
                     message=$(pod_ready_reason "$pod" "${port_of[$container]}")
                     if [ -n "$message" ]; then obstacle soft "$about is not ready: $message"; fi
                 fi ;;
