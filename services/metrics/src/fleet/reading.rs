@@ -1,14 +1,13 @@
 //! What the series of an inference server mean: the counters that are followed, and how the process is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use registry::ModelName;
 
 use super::counter::{Counter, Le, Outcome, Route, Values};
 use super::exposition::{self, BadLine, Sample};
 
-/// A baseline has some twenty bins; as many categories as a signature may have.
-const MAX_BINS: usize = 1_000_000;
 /// Routes that machines ask every few seconds.
 const PROBES: [&str; 3] = ["/health", "/ready", "/metrics"];
 /// Routes that predict.
@@ -33,10 +32,13 @@ pub(crate) struct Reading {
 pub(crate) fn read(text: &str) -> Result<Reading, BadLine> {
     let mut reading = Reading::default();
     let mut known = HashSet::new();
+    let mut spreads = Spreads::default();
     let mut is_ours = false;
     for sample in exposition::parse(text)? {
         is_ours |= sample.name.starts_with("canopy_");
-        reading.take(&sample).map_err(|reason| BadLine { line: sample.line, reason })?;
+        reading
+            .take(&sample, &mut spreads)
+            .map_err(|reason| BadLine { line: sample.line, reason })?;
         let (line, mut key) = (sample.line, (sample.name, sample.labels));
         key.1.sort();
         if !known.insert(key) {
@@ -47,11 +49,12 @@ pub(crate) fn read(text: &str) -> Result<Reading, BadLine> {
         let reason = "the end comes without a series of an inference server".to_owned();
         return Err(BadLine { line: text.lines().count(), reason });
     }
+    spreads.check()?;
     Ok(reading)
 }
 
 impl Reading {
-    fn take(&mut self, sample: &Sample<'_>) -> Result<(), String> {
+    fn take(&mut self, sample: &Sample<'_>, spreads: &mut Spreads) -> Result<(), String> {
         match sample.name {
             "canopy_process_start_time_seconds" => {
                 self.process_start_seconds = Some(count(sample)?);
@@ -62,13 +65,60 @@ impl Reading {
                 self.champions.insert(model, version);
             }
             _ => {
-                if let Some(counter) = counter(sample)? {
+                let Some(counter) = counter(sample)? else { return Ok(()) };
+                let count = count(sample)?;
+                match self.values.entry(counter) {
                     // Counts of several series that are one counter here, as of GET and POST.
-                    *self.values.entry(counter).or_default() += count(sample)?;
+                    Entry::Occupied(mut sum) => *sum.get_mut() += count,
+                    Entry::Vacant(first) => {
+                        spreads.add(first.key(), sample.line);
+                        first.insert(count);
+                    }
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// How far the bins of each feature and prediction go.
+///
+/// No number bounds them: a category has as many bins as the trainer was allowed. But a server names every bin of a
+/// baseline, those that are empty too, so none has an index beyond how many there are. What is made of them is then
+/// never larger than the text they came in.
+#[derive(Default)]
+struct Spreads(HashMap<Counter, Spread>);
+
+#[derive(Default)]
+struct Spread {
+    n_bins: usize,
+    /// The highest index, and its line.
+    last: usize,
+    line: usize,
+}
+
+impl Spreads {
+    /// Takes in a counter that was not there before.
+    fn add(&mut self, counter: &Counter, line: usize) {
+        let mut first = counter.clone();
+        let (Counter::Bin { bin, .. } | Counter::PredictionBin { bin, .. }) = &mut first else {
+            return;
+        };
+        let bin = std::mem::take(bin);
+        let spread = self.0.entry(first).or_default();
+        spread.n_bins += 1;
+        if bin >= spread.last {
+            (spread.last, spread.line) = (bin, line);
+        }
+    }
+
+    fn check(&self) -> Result<(), BadLine> {
+        let gaping = self.0.values().filter(|spread| spread.last >= spread.n_bins);
+        let Some(&Spread { last, line, .. }) = gaping.min_by_key(|spread| spread.line) else {
+            return Ok(());
+        };
+        let reason = format!("the label `bin` is {last}, and not every bin before it is named");
+        Err(BadLine { line, reason })
     }
 }
 
@@ -157,9 +207,7 @@ fn feature(sample: &Sample<'_>) -> Result<String, String> {
 }
 
 fn bin(sample: &Sample<'_>) -> Result<usize, String> {
-    let bin = parsed(sample, "bin")?;
-    let reason = || format!("the label `bin` is more than {MAX_BINS}");
-    if bin < MAX_BINS { Ok(bin) } else { Err(reason()) }
+    parsed(sample, "bin")
 }
 
 /// Counts above are not whole numbers any more, and none that a server could have reached.
@@ -189,7 +237,8 @@ http_request_duration_seconds_sum{route="/predict",method="POST",status="200"} 0
 canopy_model_info{model="diamonds",version="2",estimator="ridge"} 0
 canopy_model_info{model="diamonds",version="3",estimator="random-forest"} 1
 canopy_predictions_total{model="diamonds",version="3"} 17
-canopy_feature_bin_total{model="diamonds",version="3",feature="carat",bin="4"} 6
+canopy_feature_bin_total{model="diamonds",version="3",feature="carat",bin="1"} 6
+canopy_feature_bin_total{model="diamonds",version="3",feature="carat",bin="0"} 0
 canopy_feature_missing_total{model="diamonds",version="3",feature="carat"} 1
 canopy_process_start_time_seconds 1767225600.25
 canopy_process_resident_memory_bytes 12000000
@@ -209,8 +258,8 @@ somebody_elses_total{x="y"} NaN
         assert_eq!(requests(Outcome::Failed), Some(2.0));
         assert_eq!(value(Counter::Rows { model: model.clone(), version: 3 }), Some(17.0));
         let (feature, version) = ("carat".to_owned(), 3);
-        assert_eq!(value(Counter::Bin { model, version, feature, bin: 4 }), Some(6.0));
-        assert_eq!(reading.values.len(), 7, "{:?}", reading.values);
+        assert_eq!(value(Counter::Bin { model, version, feature, bin: 1 }), Some(6.0));
+        assert_eq!(reading.values.len(), 8, "{:?}", reading.values);
     }
 
     #[test]
@@ -223,10 +272,7 @@ somebody_elses_total{x="y"} NaN
             ("canopy_predictions_total{model=\"m\"} 1\n", "no label `version`"),
             ("canopy_predictions_total{model=\"m\",version=\"1\"} -1\n", "which is no count"),
             ("canopy_predictions_total{model=\"m\",version=\"1\"} NaN\n", "which is no count"),
-            (
-                "canopy_prediction_bin_total{model=\"m\",version=\"1\",bin=\"99999999\"} 1\n",
-                "`bin`",
-            ),
+            ("canopy_prediction_bin_total{model=\"m\",version=\"1\",bin=\"-1\"} 1\n", "`bin`"),
             ("http_requests_total{route=\"/predict\",status=\"ok\"} 1\n", "`status`"),
             (
                 "canopy_a{x=\"1\",y=\"2\"} 1\ncanopy_a{y=\"2\",x=\"1\"} 1\n",
@@ -235,6 +281,31 @@ somebody_elses_total{x="y"} NaN
         ];
         for (text, reason) in cases {
             let bad = read(text).expect_err(text).to_string();
+            assert!(bad.contains(reason), "{text:?}: {bad}");
+        }
+    }
+
+    #[test]
+    fn no_bin_lies_beyond_those_that_are_named() {
+        let of = |feature: &str, bin: u64| {
+            format!(
+                "canopy_feature_bin_total{{model=\"m\",version=\"1\",feature=\"{feature}\",bin=\"{bin}\"}} 1\n"
+            )
+        };
+        let prediction = |bin: u64| {
+            format!("canopy_prediction_bin_total{{model=\"m\",version=\"1\",bin=\"{bin}\"}} 1\n")
+        };
+        // As many as a trainer may be told to allow, in any order.
+        let many: String = (0..5_000).rev().map(|bin| of("cut", bin)).collect();
+        assert_eq!(read(&many).unwrap().values.len(), 5_000);
+        let cases = [
+            (prediction(999_999), "line 1: the label `bin` is 999999, and not every bin"),
+            (prediction(0) + &prediction(u64::MAX), "line 2: "),
+            // Bins of another feature do not make up for those that are missing.
+            (of("a", 0) + &of("a", 1) + &of("b", 1), "line 3: "),
+        ];
+        for (text, reason) in cases {
+            let bad = read(&text).expect_err(&text).to_string();
             assert!(bad.contains(reason), "{text:?}: {bad}");
         }
     }

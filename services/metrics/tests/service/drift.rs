@@ -140,10 +140,12 @@ async fn missing_values_and_new_categories_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_that_do_not_fit_the_baseline_are_said_and_not_compared() {
     let labels = "model=\"diamonds\",version=\"1\"";
-    let strange = format!(
-        "canopy_model_info{{{labels},estimator=\"x\"}} 1\n\
-         canopy_feature_bin_total{{{labels},feature=\"carat\",bin=\"7\"}} 500\n"
-    );
+    let bin = |bin: usize| {
+        let count = if bin == 7 { 500 } else { 0 };
+        format!("canopy_feature_bin_total{{{labels},feature=\"carat\",bin=\"{bin}\"}} {count}\n")
+    };
+    let bins: String = (0..8).map(bin).collect();
+    let strange = format!("canopy_model_info{{{labels},estimator=\"x\"}} 1\n{bins}");
     let (_temp, _fake, service) = watch(&strange).await;
     let state = service
         .eventually("it is said", |state| state["problems"][0]["code"] == "drift_not_measured")
