@@ -18,6 +18,10 @@ pub(crate) fn now() -> Millis {
 }
 
 impl Millis {
+    pub(crate) fn from_seconds(seconds: f64) -> Self {
+        Self((seconds * 1e3) as i64)
+    }
+
     pub(crate) fn minute(self) -> Minute {
         Minute(self.0.div_euclid(60_000))
     }

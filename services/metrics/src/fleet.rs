@@ -9,6 +9,8 @@ mod exposition;
 mod reading;
 
 mod counter;
+
+mod baseline;
 mod replica;
 mod scraper;
 

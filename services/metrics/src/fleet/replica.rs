@@ -1,23 +1,24 @@
-//! One replica as the rounds know it: its state, its last counters, and what it did in the last minute.
+//! One replica as the rounds know it: its state, what its counters are compared with, and what it did in the last
+//! minute.
+//!
+//! What is shown of it is what it said last. What counts is what is stored: where that fails, the next round counts
+//! from the same baseline again.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use registry::ModelName;
 use serde::Serialize;
 
+use super::baseline::{Baseline, Look};
 use super::client::Trouble;
-use super::counter::{Gains, Traffic, Values, gains};
+use super::counter::{Counter, Gains, Traffic, Values};
 use super::reading::Reading;
 use crate::clock::Millis;
 use crate::store::{LastSeen, Taken};
 
 /// What rates are over.
 const RECENT: Duration = Duration::from_secs(60);
-/// The clocks of two machines are not further apart.
-const CLOCK_SKEW: Duration = Duration::from_secs(60);
-/// Start times that are remembered.
-const MAX_STARTS: usize = 32;
 
 /// Whether a replica may be counted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,11 +53,11 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Replica {
     view: ReplicaView,
-    process_start_seconds: Option<f64>,
-    values: Values,
+    /// What is counted from: the last look that was stored. None until the store has said which that is.
+    stored: Option<Baseline>,
+    /// What rates are counted from: the last look, stored or not, with the counters that rates are of.
+    heard: Baseline,
     recent: VecDeque<Recent>,
-    /// When the processes before the present one started.
-    earlier_starts: VecDeque<f64>,
 }
 
 /// What others see of a replica.
@@ -92,116 +93,76 @@ struct Recent {
 }
 
 impl Replica {
-    /// A replica that is now in the list; `last` is what the store knows of it.
-    pub(super) fn new(url: &str, last: Option<LastSeen>) -> Self {
-        let (process_start_seconds, seen_at, values) = match last {
-            Some(last) => (last.process_start_seconds, Some(last.seen), last.values),
-            None => (None, None, Values::new()),
-        };
+    /// A replica that is now in the list.
+    pub(super) fn new(url: &str) -> Self {
         let view = ReplicaView {
             url: url.to_owned(),
             state: State::Unreachable,
             reason: None,
             champions: BTreeMap::new(),
             memory_bytes: None,
-            started_at: process_start_seconds.map(from_seconds),
-            seen_at,
+            started_at: None,
+            seen_at: None,
             rates: None,
         };
-        let (recent, earlier_starts) = (VecDeque::new(), VecDeque::new());
-        Self { view, process_start_seconds, values, recent, earlier_starts }
+        Self { view, stored: None, heard: Baseline::default(), recent: VecDeque::new() }
     }
 
     pub(super) fn view(&self) -> ReplicaView {
         self.view.clone()
     }
 
-    /// What a reading adds to what was known; nothing is changed until it is stored.
+    /// Whether the store has said what it knows of it.
+    pub(super) fn is_remembered(&self) -> bool {
+        self.stored.is_some()
+    }
+
+    /// Takes over what the store knows of it.
+    pub(super) fn remember(&mut self, last: Option<LastSeen>) {
+        if let (Some(last), None) = (&last, self.heard.seen) {
+            self.view.seen_at = Some(last.seen);
+            self.view.started_at = last.process_start_seconds.map(Millis::from_seconds);
+            self.heard = LastSeen { values: of_rates(&last.values), ..last.clone() }.into();
+        }
+        self.stored = Some(last.map(Baseline::from).unwrap_or_default());
+    }
+
+    /// Takes in what it says of itself; gives what that adds to what is stored, none while that is not known.
     ///
     /// # Errors
     ///
-    /// Where several servers answer at this address in turn: their counters cannot be told apart.
-    pub(super) fn compare(&self, reading: &Reading, seen: Millis) -> Result<Taken, Trouble> {
-        let is_restart = self.is_restart(reading)?;
-        let is_changed = |counter, value| is_restart || self.values.get(counter) != Some(value);
-        let changed = reading.values.iter().filter(|(counter, value)| is_changed(*counter, *value));
-        Ok(Taken {
-            url: self.view.url.clone(),
-            process_start_seconds: reading.process_start_seconds,
-            seen,
-            is_restart,
-            changed: changed.map(|(counter, &value)| (counter.clone(), value)).collect(),
-            seconds: self.seconds(reading, seen, is_restart),
-            gains: gains(&self.values, &reading.values, is_restart),
-        })
-    }
-
-    /// Whether another process answers than before.
-    ///
-    /// Its start time alone does not say so: it moves when the clock is set. But a process that started since the
-    /// last look is another one, and so is one with another start time whose counters are less than they were.
-    fn is_restart(&self, reading: &Reading) -> Result<bool, Trouble> {
-        let fell =
-            || reading.values.iter().any(|(counter, now)| Some(now) < self.values.get(counter));
-        let (before, now) = (self.process_start_seconds, reading.process_start_seconds);
-        let (Some(before), Some(now)) = (before, now) else { return Ok(fell()) };
-        if before == now {
-            // What fell all the same is counted from 0 by itself.
-            return Ok(false);
-        }
-        if self.earlier_starts.contains(&now) {
-            let reason = "several servers answer at this address in turn; name them all, with \
-                dns+http:// where it is a name of theirs";
-            return Err(Trouble::Invalid(reason.to_owned()));
-        }
-        let last = self.view.seen_at.map(|seen| seen.minus(CLOCK_SKEW));
-        Ok(last.is_none_or(|last| from_seconds(now) >= last) || fell())
-    }
-
-    /// The time that the gains are of: since the last look, or since the process started.
-    fn seconds(&self, reading: &Reading, seen: Millis, is_restart: bool) -> f64 {
-        let since_look = self.view.seen_at.map(|last| seen.seconds_since(last));
-        let is_whole_past = is_restart || self.view.seen_at.is_none();
-        let start = reading.process_start_seconds.filter(|_| is_whole_past).map(from_seconds);
-        let since_start = start.map(|start| seen.seconds_since(start));
-        let seconds = match (since_look, since_start) {
-            (Some(look), Some(start)) => look.min(start),
-            (look, start) => look.or(start).unwrap_or(0.0),
-        };
-        seconds.max(MIN_SECONDS)
-    }
-
-    /// Takes over what was stored.
-    pub(super) fn accept(&mut self, reading: Reading, not_ready: Option<String>, taken: Taken) {
-        let Taken { seen, is_restart, seconds, gains: Gains { routes, versions }, .. } = taken;
-        let mut traffic = Traffic::default();
-        for (route, gained) in routes {
-            traffic.add(&gained.of_route(route));
-        }
-        let rows = versions.into_iter().map(|(version, answered)| (version, answered.n_rows));
-        let rates = Rates { seconds, traffic, rows: rows.collect() };
-        self.recent.push_back(Recent { at: seen, rates });
-        if is_restart {
-            self.values = HashMap::new();
-        }
-        self.values.extend(reading.values);
-        if is_restart {
-            self.earlier_starts.extend(self.process_start_seconds);
-            if self.earlier_starts.len() > MAX_STARTS {
-                self.earlier_starts.pop_front();
-            }
-        }
-        self.process_start_seconds = reading.process_start_seconds;
+    /// Where several servers answer at this address in turn; nothing is taken in then.
+    pub(super) fn hear(
+        &mut self,
+        reading: Reading,
+        not_ready: Option<String>,
+        seen: Millis,
+    ) -> Result<Option<Taken>, Trouble> {
+        let Reading { process_start_seconds, memory_bytes, champions, values } = reading;
+        let url = &self.view.url;
+        let look = Look { url, process_start_seconds, seen, values: &values };
+        let taken = self.stored.as_ref().map(|stored| stored.compare(look)).transpose()?;
+        let shown = self.heard.compare(Look { values: &of_rates(&values), ..look })?;
+        self.recent.push_back(Recent { at: seen, rates: Rates::of(shown.seconds, &shown.gains) });
+        self.heard.move_to(shown);
         self.view = ReplicaView {
             url: std::mem::take(&mut self.view.url),
             state: if not_ready.is_some() { State::NotReady } else { State::Ready },
             reason: not_ready,
-            champions: reading.champions,
-            memory_bytes: reading.memory_bytes,
-            started_at: reading.process_start_seconds.map(from_seconds),
+            champions,
+            memory_bytes,
+            started_at: process_start_seconds.map(Millis::from_seconds),
             seen_at: Some(seen),
             rates: None,
         };
+        Ok(taken)
+    }
+
+    /// Counts from what was stored now.
+    pub(super) fn accept(&mut self, taken: Taken) {
+        if let Some(stored) = &mut self.stored {
+            stored.move_to(taken);
+        }
     }
 
     /// Notes that it gave nothing; what it was before stays.
@@ -232,9 +193,62 @@ impl Replica {
     }
 }
 
-/// Two looks are never at one moment, whatever the clock says.
-const MIN_SECONDS: f64 = 1e-3;
+impl Rates {
+    fn of(seconds: f64, gains: &Gains) -> Self {
+        let mut traffic = Traffic::default();
+        for (route, gained) in &gains.routes {
+            traffic.add(&gained.of_route(*route));
+        }
+        let rows = gains.versions.iter();
+        let rows = rows.map(|(version, answered)| (version.clone(), answered.n_rows)).collect();
+        Self { seconds, traffic, rows }
+    }
+}
 
-fn from_seconds(seconds: f64) -> Millis {
-    Millis((seconds * 1e3) as i64)
+/// The counters that rates are of.
+fn of_rates(values: &Values) -> Values {
+    let is_of_rates = |counter: &Counter| {
+        matches!(counter, Counter::Requests { .. } | Counter::Latency { .. } | Counter::Rows { .. })
+    };
+    let values = values.iter().filter(|(counter, _)| is_of_rates(counter));
+    values.map(|(counter, &value)| (counter.clone(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reading;
+    use super::*;
+
+    /// So many requests, ten seconds after the start for each.
+    fn hear(replica: &mut Replica, requests: u64) -> Option<Taken> {
+        let text = format!(
+            "canopy_process_start_time_seconds 1000\n\
+             http_requests_total{{route=\"/predict\",status=\"200\"}} {requests}\n"
+        );
+        let seen = Millis::from_seconds(1000.0 + 10.0 * requests as f64);
+        replica.hear(reading::read(&text).unwrap(), None, seen).unwrap()
+    }
+
+    fn answered(taken: &Taken) -> u64 {
+        taken.gains.routes.values().map(|traffic| traffic.answered).sum()
+    }
+
+    #[test]
+    fn what_is_not_stored_counts_again_and_is_shown_once() {
+        let mut replica = Replica::new("http://a:1");
+        assert!(hear(&mut replica, 1).is_none(), "nobody knows what was stored");
+        replica.remember(None);
+        let taken = hear(&mut replica, 2).unwrap();
+        assert_eq!((answered(&taken), taken.seconds), (2, 20.0));
+        // That was not stored, and this is.
+        let taken = hear(&mut replica, 3).unwrap();
+        assert_eq!((answered(&taken), taken.seconds), (3, 30.0));
+        replica.accept(taken);
+        let taken = hear(&mut replica, 4).unwrap();
+        assert_eq!((answered(&taken), taken.seconds), (1, 10.0));
+        replica.sum_up(Millis::from_seconds(1040.0));
+        let rates = replica.view().rates.unwrap();
+        assert_eq!((rates.traffic.answered, rates.seconds), (4, 40.0));
+        assert_eq!(replica.view().state, State::Ready);
+    }
 }

@@ -1,4 +1,4 @@
-//! Rounds: every replica is asked at once, and what those that answer say is stored in one transaction.
+//! Rounds: every replica is asked at once, and what those that answer have counted is stored in one transaction.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(crate) struct Scraper {
     series: ScrapeSeries,
     discovery: Discovery,
     replicas: BTreeMap<String, Replica>,
-    /// The last round that anything was taken in.
+    /// The last round that was stored.
     last_round: Option<Millis>,
     complaint: Complaint,
 }
@@ -76,34 +76,22 @@ impl Scraper {
     }
 
     async fn round_of(&mut self, discovered: &Discovered) -> Result<(), StoreError> {
-        self.meet(&discovered.places).await?;
-        let timeout = self.settings.scrape_timeout;
-        let places = discovered.places.values().cloned();
-        let mut answers =
-            stream::iter(places).map(|place| ask(place, timeout)).buffer_unordered(AT_ONCE);
-        let mut heard = Vec::new();
-        while let Some(Asked { url, answer, seen, took }) = answers.next().await {
-            let Some(replica) = self.replicas.get_mut(&url) else { continue };
-            let compared = answer.and_then(|(reading, not_ready)| {
-                Ok((replica.compare(&reading, seen)?, reading, not_ready))
-            });
-            self.series.record(compared.as_ref().err(), took);
-            match compared {
-                Ok((taken, reading, not_ready)) => heard.push((reading, not_ready, taken)),
-                Err(trouble) => replica.miss(&trouble),
-            }
-        }
-        drop(answers);
-        self.store(heard).await
+        let met = self.meet(&discovered.places).await;
+        let taken = self.ask(&discovered.places).await;
+        // What the store knows is what is counted from. Everybody is heard all the same, and the next round counts it.
+        met?;
+        self.store(taken).await
     }
 
     /// Takes in replicas that are new in the list, and forgets those that are gone from it.
     async fn meet(&mut self, places: &BTreeMap<String, Place>) -> Result<(), StoreError> {
         self.replicas.retain(|url, _| places.contains_key(url));
         for url in places.keys() {
-            if !self.replicas.contains_key(url) {
-                let last = self.store.last_seen(url.clone()).await?;
-                self.replicas.insert(url.clone(), Replica::new(url, last));
+            self.replicas.entry(url.clone()).or_insert_with(|| Replica::new(url));
+        }
+        for (url, replica) in &mut self.replicas {
+            if !replica.is_remembered() {
+                replica.remember(self.store.last_seen(url.clone()).await?);
             }
         }
         if self.last_round.is_none() {
@@ -112,22 +100,39 @@ impl Scraper {
         Ok(())
     }
 
-    /// Stores a round; only then is what it saw what the next one is compared with.
-    async fn store(
-        &mut self,
-        heard: Vec<(Reading, Option<String>, Taken)>,
-    ) -> Result<(), StoreError> {
-        let Some(seen) = heard.iter().map(|(_, _, taken)| taken.seen).max() else { return Ok(()) };
+    /// Asks everybody; gives what that adds to what is stored.
+    async fn ask(&mut self, places: &BTreeMap<String, Place>) -> Vec<Taken> {
+        let timeout = self.settings.scrape_timeout;
+        let places = places.values().cloned();
+        let mut answers =
+            stream::iter(places).map(|place| ask(place, timeout)).buffer_unordered(AT_ONCE);
+        let mut all_taken = Vec::new();
+        while let Some(Asked { url, answer, seen, took }) = answers.next().await {
+            let Some(replica) = self.replicas.get_mut(&url) else { continue };
+            let heard =
+                answer.and_then(|(reading, not_ready)| replica.hear(reading, not_ready, seen));
+            self.series.record(heard.as_ref().err(), took);
+            match heard {
+                Ok(taken) => all_taken.extend(taken),
+                Err(trouble) => replica.miss(&trouble),
+            }
+        }
+        all_taken
+    }
+
+    /// Stores a round; only then is what it took what the next one is counted from.
+    async fn store(&mut self, taken: Vec<Taken>) -> Result<(), StoreError> {
+        let Some(seen) = taken.iter().map(|taken| taken.seen).max() else { return Ok(()) };
         let seconds = match self.last_round {
             Some(last) => seen.seconds_since(last),
             None => self.settings.scrape_interval.as_secs_f64(),
         };
-        let taken = heard.iter().map(|(_, _, taken)| taken.clone()).collect();
-        self.store.add_round(Round { minute: seen.minute(), seconds, taken }).await?;
+        let round = Round { minute: seen.minute(), seconds, taken: taken.clone() };
+        self.store.add_round(round).await?;
         self.last_round = Some(seen);
-        for (reading, not_ready, taken) in heard {
+        for taken in taken {
             if let Some(replica) = self.replicas.get_mut(&taken.url) {
-                replica.accept(reading, not_ready, taken);
+                replica.accept(taken);
             }
         }
         Ok(())

@@ -120,6 +120,79 @@ async fn a_replica_that_starts_anew_between_two_looks_is_counted_from_0() {
     rows(119).await;
 }
 
+/// What a replica says whose champion is this version, and that has answered so many rows, each by its own request.
+fn answering(champion: u64, rows: u64) -> String {
+    format!(
+        "{}canopy_model_info{{model=\"diamonds\",version=\"{champion}\",estimator=\"x\"}} 1\n\
+         http_requests_total{{route=\"/predict\",method=\"POST\",status=\"200\"}} {rows}\n",
+        said(LATER, rows)
+    )
+}
+
+/// Does something to the database as another process.
+fn change(data: &tempfile::TempDir, sql: &str) {
+    let connection = rusqlite::Connection::open(data.path().join("metrics.sqlite"));
+    connection.expect("the database").execute_batch(sql).expect(sql);
+}
+
+/// A service that has stored one replica is started anew over a database that this breaks, and that mends.
+async fn is_heard_and_counted_once(breaks: &str, mends: &str) {
+    let temp = registry().await;
+    let known = Fake::start(&answering(1, 50)).await;
+    let new = Fake::start(&answering(1, 30)).await;
+    let service = Service::start(std::slice::from_ref(&known.url), temp.location()).await;
+    let is_counted = |n: u64| move |s: &serde_json::Value| s["versions"][0]["rows"] == n;
+    service.eventually("the rows are counted", is_counted(50)).await;
+    let data = service.kill();
+    change(&data, breaks);
+
+    known.say(&answering(1, 70));
+    let targets = [known.url.clone(), new.url.clone()];
+    let service =
+        Service::start_with(&targets, temp.location(), data, &["--allow-anonymous"]).await;
+    let state = service.eventually("both are heard", |state| state["fleet"]["ready"] == 2).await;
+    for url in &targets {
+        let entry = entry(&state, url);
+        assert_eq!((&entry["version"], &entry["reason"]), (&json!(1), &json!(null)), "{entry}");
+        assert!(entry["requests_per_second"].as_f64() > Some(0.0), "{entry}");
+    }
+    assert!(codes(&state).contains(&"store_failed".to_owned()), "{:#}", state["problems"]);
+    assert_eq!(state["versions"][0]["rows"], 50, "nothing more is stored");
+    known.say(&answering(2, 90));
+    service
+        .eventually("another champion is heard of", |s| entry(s, &known.url)["version"] == 2)
+        .await;
+    assert_eq!(entry(&service.state().await, &new.url)["version"], 1);
+
+    change(&service.data, mends);
+    let is_sum = |s: &serde_json::Value| {
+        let versions = s["versions"].as_array().expect("versions").iter();
+        versions.map(|version| version["rows"].as_u64().expect("a count")).sum::<u64>() == 120
+    };
+    service.eventually("90 and 30 rows are counted", is_sum).await;
+    // Another round or two add nothing.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let state = service.state().await;
+    assert!(is_sum(&state), "{:#}", state["versions"]);
+    assert!(!codes(&state).contains(&"store_failed".to_owned()), "{:#}", state["problems"]);
+    let requests = crate::series::sum_of(&service, "traffic").await;
+    assert_eq!(requests, json!({"answered": 120, "refused": 0, "failed": 0}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_written_hides_no_replica_and_loses_no_count() {
+    let full = "CREATE TRIGGER full BEFORE INSERT ON rounds
+                BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    is_heard_and_counted_once(full, "DROP TRIGGER full").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_read_hides_no_replica_and_loses_no_count() {
+    let (away, back) =
+        ("ALTER TABLE replicas RENAME TO away", "ALTER TABLE away RENAME TO replicas");
+    is_heard_and_counted_once(away, back).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_makes_no_other_process() {
     let temp = registry().await;
