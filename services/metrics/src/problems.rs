@@ -67,6 +67,22 @@ pub(crate) fn problems(snapshot: &Snapshot) -> Vec<Trouble> {
         );
     }
     for (model, view) in &snapshot.registry.models {
+        for (alias, reason) in &view.unreadable {
+            let text = format!("the alias {alias} of {model} cannot be read: {reason}");
+            add(
+                "alias_unreadable",
+                text,
+                "move it anew with `canopy-trainer promote`, or `canary set` for a challenger; what it named before is shown until then",
+            );
+        }
+        if let Some(fault) = &view.ledger.fault {
+            let text = format!("the ledger of {model} is damaged: {fault}");
+            add(
+                "ledger_damaged",
+                text,
+                "look at it with `canopy-trainer verify --ledger`; the moves that can be read are shown",
+            );
+        }
         for (version, read) in &view.versions {
             if let Err(reason) = read {
                 let text = format!("version {version} of {model} cannot be read: {reason}");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use registry::{Ledger, Manifest, ModelName, Registry, RegistryError};
+use registry::{Ledger, LedgerFault, Manifest, ModelName, Registry, RegistryError};
 use service_kit::complaint::{Complaint, chain};
 use tokio::task::JoinHandle;
 
@@ -33,6 +33,8 @@ pub(crate) struct ModelView {
     /// Those that name a version.
     pub(crate) aliases: BTreeMap<String, u64>,
     pub(crate) ledger: Arc<Ledger>,
+    /// Alias files that say nothing, with the reason; what they said before stays.
+    pub(crate) unreadable: BTreeMap<String, String>,
     /// What each version is, or why it is not known.
     pub(crate) versions: BTreeMap<u64, Result<Arc<Manifest>, String>>,
 }
@@ -47,8 +49,13 @@ impl RegistryView {
     }
 }
 
-/// What of a model can change: its aliases, its last entry, and what each version is.
-type Face = (BTreeMap<String, u64>, Option<String>, Vec<(u64, Result<String, String>)>);
+/// What of a model can change: its aliases, what is wrong with them and with the ledger, its last entry, and what each
+/// version is.
+type Face = (
+    (BTreeMap<String, u64>, BTreeMap<String, String>),
+    (Option<String>, Option<LedgerFault>),
+    Vec<(u64, Result<String, String>)>,
+);
 
 impl ModelView {
     fn face(&self) -> Face {
@@ -57,7 +64,8 @@ impl ModelView {
             (version, read.as_ref().map(weights).map_err(Clone::clone))
         });
         let last = self.ledger.entries.last().map(|entry| entry.id.clone());
-        (self.aliases.clone(), last, versions.collect())
+        let aliases = (self.aliases.clone(), self.unreadable.clone());
+        (aliases, (last, self.ledger.fault.clone()), versions.collect())
     }
 
     pub(crate) fn manifest(&self, version: u64) -> Option<&Manifest> {
@@ -134,7 +142,7 @@ impl RegistryReader {
     async fn found(&mut self, wanted: Wanted) -> Result<Found, String> {
         let mut looking = self.looking.take().unwrap_or_else(|| {
             let is_due = self.read_at.is_none_or(|read_at| read_at.elapsed() >= READ_AGAIN);
-            let before = (!is_due).then(|| Arc::clone(&self.view));
+            let before = Before { view: Arc::clone(&self.view), is_current: !is_due };
             let (location, bucket) = (self.location.clone(), self.bucket.clone());
             tokio::spawn(look(location, bucket, wanted, before))
         });
@@ -149,12 +157,19 @@ impl RegistryReader {
     }
 }
 
-/// Reads what is wanted; what `before` knows of a model whose aliases stand as they did is not read again.
+/// What the look before found, and whether that still holds where no alias has moved.
+#[derive(Debug)]
+struct Before {
+    view: Arc<RegistryView>,
+    is_current: bool,
+}
+
+/// Reads what is wanted; what is current of a model whose aliases stand as they did is not read again.
 async fn look(
     location: String,
     bucket: Option<Registry>,
     wanted: Wanted,
-    before: Option<Arc<RegistryView>>,
+    before: Before,
 ) -> Result<Found, String> {
     let open = move || {
         let volume = Volume::of(Path::new(&location)).filter(|_| !location.contains("://"));
@@ -164,11 +179,11 @@ async fn look(
     let (registry, volume) = opened.map_err(|error| chain(&error))?;
     let mut view = RegistryView { volume, ..RegistryView::default() };
     for (model, seen) in wanted {
-        let known = before.as_ref().and_then(|before| before.models.get(&model));
-        let looked = look_at(&registry, &model, seen, known).await;
+        let known = before.view.models.get(&model);
+        let looked = look_at(&registry, &model, seen, known, before.is_current).await;
         view.models.insert(model, looked.map_err(|error| chain(&error))?);
     }
-    Ok(Found { registry, view, is_whole: before.is_none() })
+    Ok(Found { registry, view, is_whole: !before.is_current })
 }
 
 async fn look_at(
@@ -176,12 +191,11 @@ async fn look_at(
     model: &ModelName,
     mut wanted: BTreeSet<u64>,
     known: Option<&ModelView>,
+    is_current: bool,
 ) -> Result<ModelView, RegistryError> {
-    let aliases = registry.aliases(model).await?.into_iter();
-    let aliases: BTreeMap<String, u64> =
-        aliases.filter_map(|(alias, standing)| Some((alias, standing.version?))).collect();
+    let (aliases, unreadable) = read_aliases(registry, model, known).await?;
     wanted.extend(aliases.values());
-    let known = known.filter(|known| known.aliases == aliases);
+    let known = known.filter(|known| is_current && known.aliases == aliases);
     let ledger = match known {
         Some(known) => Arc::clone(&known.ledger),
         None => Arc::new(registry.ledger(model).await?),
@@ -194,7 +208,29 @@ async fn look_at(
         };
         versions.insert(version, read);
     }
-    Ok(ModelView { aliases, ledger, versions })
+    Ok(ModelView { aliases, ledger, unreadable, versions })
+}
+
+/// The aliases that name a version, and those whose file says nothing: that is no fault of the registry, nor of the
+/// other aliases, and what it said before stays.
+async fn read_aliases(
+    registry: &Registry,
+    model: &ModelName,
+    known: Option<&ModelView>,
+) -> Result<(BTreeMap<String, u64>, BTreeMap<String, String>), RegistryError> {
+    let (mut aliases, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+    for alias in registry.alias_names(model).await? {
+        let version = match registry.alias(model, &alias).await {
+            Ok(version) => version,
+            Err(error @ RegistryError::Store { .. }) => return Err(error),
+            Err(error) => {
+                unreadable.insert(alias.clone(), chain(&error));
+                known.and_then(|known| known.aliases.get(&alias)).copied()
+            }
+        };
+        aliases.extend(version.map(|version| (alias, version)));
+    }
+    Ok((aliases, unreadable))
 }
 
 /// A version that is refused, or gone, is no fault of the registry: the others are read all the same.

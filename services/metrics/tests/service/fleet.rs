@@ -265,3 +265,38 @@ async fn a_registry_that_is_away_is_said_and_what_was_read_stays() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_alias_or_ledger_is_named_and_the_other_models_are_read() {
+    let temp = registry().await;
+    temp.publish(draft("zircons", 100.0)).await;
+    let replica = Replica::start(&temp).await;
+    let file = |name: &str| std::path::Path::new(temp.location()).join(name);
+    let damaged = [file("zircons/aliases/champion.json"), file("zircons/ledger/00000001.json")];
+    let whole = damaged.each_ref().map(|file| std::fs::read(file).expect("it is there"));
+    for file in &damaged {
+        std::fs::write(file, "{").expect("written");
+    }
+    let flags = ["--allow-anonymous", "--model=diamonds,zircons"];
+    let data = std::sync::Arc::new(crate::helpers::folder());
+    let service = Service::start_with(&[replica.url()], temp.location(), data, &flags).await;
+    let is_read = |state: &serde_json::Value| state["versions"][0]["training"]["rmse"] == 1.0;
+    let state = service.eventually("the model beside it is read", is_read).await;
+    assert_eq!(codes(&state), ["alias_unreadable", "ledger_damaged"], "{:#}", state["problems"]);
+    for (problem, file) in [(0, "aliases/champion.json"), (1, "entry 1")] {
+        let text = state["problems"][problem]["text"].as_str().unwrap();
+        assert!(text.contains("zircons") && text.contains(file), "{text}");
+    }
+    assert!(service.metrics().await.contains("\ncanopy_registry_readable 1\n"));
+
+    for (file, content) in damaged.iter().zip(whole) {
+        std::fs::write(file, content).expect("written");
+    }
+    service.eventually("all is well", |state| codes(state).is_empty()).await;
+    let champion = file("diamonds/aliases/champion.json");
+    std::fs::write(champion, "{").expect("written");
+    let is_said = |state: &serde_json::Value| codes(state).contains(&"alias_unreadable".to_owned());
+    let state = service.eventually("the other one is damaged", is_said).await;
+    assert_eq!(state["versions"][0]["role"], "champion", "what it named stays");
+    assert!(is_read(&state), "{:#}", state["versions"]);
+}
