@@ -103,8 +103,9 @@ pub struct StoreArgs {
     #[arg(long, env = "CANOPY_RETENTION", value_name = "TIME", default_value = "30d", value_parser = interval)]
     pub retention: Duration,
     /// How long the rows of events are kept, what a prediction was made from, and the actuals; an
-    /// actual that comes later pairs with nothing
-    #[arg(long, env = "CANOPY_EVENT_RETENTION", value_name = "TIME", default_value = "7d", value_parser = interval)]
+    /// actual that comes later pairs with nothing. Two days of 5 events a second from each of 5
+    /// servers, at some 400 bytes with their actuals, are 1.7 GB, and 30 days of minutes 0.25 GB
+    #[arg(long, env = "CANOPY_EVENT_RETENTION", value_name = "TIME", default_value = "2d", value_parser = interval)]
     pub event_retention: Duration,
 }
 
@@ -157,6 +158,18 @@ mod tests {
     fn help_names_every_setting() {
         let help = Config::command().render_long_help().to_string();
         insta::assert_snapshot!(help);
+    }
+
+    #[test]
+    fn what_the_defaults_keep_of_five_servers_fits_into_2_gib() {
+        let config = Config::try_parse_from(["canopy-metrics", "--targets=http://a:1"]);
+        let StoreArgs { retention, event_retention, .. } = config.expect("valid").store;
+        let server = inference::Config::try_parse_from(["canopy-inference", "--model=m"]);
+        let events_a_second = f64::from(server.expect("valid").events.event_rate) * 5.0;
+        // 280 bytes for an event of nine features with its indexes, 120 for its actual; 250 MB for 30 days of minutes.
+        let events = events_a_second * event_retention.as_secs_f64() * 400.0;
+        let minutes = 250e6 * retention.as_secs_f64() / (30.0 * 86_400.0);
+        assert!(events > 0.0 && events + minutes < 2.0 * 1024.0_f64.powi(3), "{events} {minutes}");
     }
 
     #[test]

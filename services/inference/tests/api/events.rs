@@ -276,7 +276,9 @@ async fn each_version_s_answers_are_its_own() {
     let trial = Trial { mode: Some(Mode::Canary), percent: Some(50.0) };
     let wanted = Move { trial, ..Move::new(Action::TrialSet, CHALLENGER, Some(2)) };
     temp.registry.move_alias(&model, &wanted, TESTS).await.expect("the alias is moved");
-    let app = TestApp::over(temp, &[&FLAGS[..], &[receiver.flag().as_str()]].concat()).await;
+    let flag = receiver.flag();
+    let flags = [&FLAGS[..], &[flag.as_str(), "--event-rate=100"]].concat();
+    let app = TestApp::over(temp, &flags).await;
     app.eventually_ready(1).await;
     app.eventually_challenger(2, "canary").await;
     let mut expected = std::collections::BTreeMap::new();
