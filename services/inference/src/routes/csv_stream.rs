@@ -264,12 +264,15 @@ impl Job {
         let Self { champion, chunk, .. } = self;
         let request = chunk.read(champion.signature(), &self.header, self.options)?;
         let started = Instant::now();
-        let predictions = predict_rows(champion, &request.rows, &self.abandoned).map_err(
-            |error| match error {
-                PredictError::NotFinite(row) => PredictError::NotFinite(chunk.first_row() + row),
-                other => other,
-            },
-        )?;
+        let predictions =
+            predict_rows(champion, &request.rows, Some(&self.abandoned)).map_err(|error| {
+                match error {
+                    PredictError::NotFinite(row) => {
+                        PredictError::NotFinite(chunk.first_row() + row)
+                    }
+                    other => other,
+                }
+            })?;
         let seconds = started.elapsed().as_secs_f64();
         let mut lines = Vec::with_capacity(predictions.len() * ANSWER_BYTES);
         if chunk.first_row() == 0 {

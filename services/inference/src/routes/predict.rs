@@ -13,6 +13,7 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures::FutureExt;
 use schema::{Nulls, ReadOptions, Request, Rows};
 use service_kit::ResponseFuture;
 use service_kit::budget::Share;
@@ -61,10 +62,9 @@ impl Service<HttpRequest> for Predict {
 
     fn call(&mut self, request: HttpRequest) -> ResponseFuture {
         let app = Arc::clone(&self.0);
-        Box::pin(async move {
-            let answer = answer(&app, app.models.default_model(), request).await;
-            Ok(answer.unwrap_or_else(IntoResponse::into_response))
-        })
+        let served = Arc::clone(app.models.default_model());
+        let answer = answer(app, served, request);
+        Box::pin(answer.map(|answer| Ok(answer.unwrap_or_else(IntoResponse::into_response))))
     }
 }
 
@@ -73,14 +73,15 @@ pub(crate) async fn predict_named(
     Named(served): Named,
     request: HttpRequest,
 ) -> Result<Response, PredictError> {
-    answer(&app, &served, request).await
+    answer(app, served, request).await
 }
 
 async fn answer(
-    app: &App,
-    served: &Arc<ServedModel>,
+    app: AppState,
+    served: Arc<ServedModel>,
     request: HttpRequest,
 ) -> Result<Response, PredictError> {
+    let (app, served) = (&*app, &served);
     let (head, body) = request.into_parts();
     let (facts, headers) = (RequestFacts::of(&head), &head.headers);
     // One version for the whole request, whatever the registry watcher does meanwhile.
@@ -91,13 +92,15 @@ async fn answer(
         nulls: Nulls::BySignature,
     };
     if format == Format::Csv && csv_stream::is_wanted(head.version, headers) {
-        return csv_stream::answer(app, champion, facts, body, options).await;
+        return Box::pin(csv_stream::answer(app, champion, facts, body, options)).await;
     }
     let challenger = served.challenger.running();
     let limit = bytes(app.config.requests.max_body);
     let (bytes, share) = app.body_budget.read(body, limit).await?.into_parts();
     let (bytes, format) = match format {
-        Format::Multipart { boundary } => (csv_of_form(bytes, &boundary).await?, BodyFormat::Csv),
+        Format::Multipart { boundary } => {
+            (Box::pin(csv_of_form(bytes, &boundary)).await?, BodyFormat::Csv)
+        }
         Format::Csv => (bytes, BodyFormat::Csv),
         Format::Json => (bytes, BodyFormat::Json),
     };
@@ -118,7 +121,7 @@ async fn answer(
         format,
         options,
         facts,
-        abandoned: CancellationToken::new(),
+        abandoned: None,
         _share: share,
     };
     let answer = compute(app, job).await;
@@ -136,32 +139,35 @@ async fn answer(
     let mut response = Response::new(Body::from(json));
     let headers = response.headers_mut();
     // Room for those that the layers around add, too: a map that grows moves all it has.
-    headers.reserve(16);
+    headers.reserve(12);
     headers.insert(header::CONTENT_TYPE, JSON);
     Ok(response)
 }
 
 /// Computes what is small here, and what is large beside the threads that answer.
+///
+/// What is rare has a future of its own here and above: a small request's stays small as well.
 async fn compute(app: &App, job: Job) -> Result<Answer, PredictError> {
     if job.body.len() >= LARGE_BODY_BYTES {
-        return aside(app, job, |job| job.answer(job.read()?)).await;
+        return Box::pin(aside(app, job, |job| job.answer(job.read()?))).await;
     }
     let reading = job.read()?;
     if job.work(&reading) < LARGE_WORK {
         job.answer(reading)
     } else {
-        aside(app, job, move |job| job.answer(reading)).await
+        Box::pin(aside(app, job, move |job| job.answer(reading))).await
     }
 }
 
 /// Waits for a turn and computes on a thread of its own; a caller that goes away ends the work.
 async fn aside(
     app: &App,
-    job: Job,
+    mut job: Job,
     compute: impl FnOnce(&Job) -> Result<Answer, PredictError> + Send + 'static,
 ) -> Result<Answer, PredictError> {
     let turn = Arc::clone(&app.batch_turns).acquire_owned().await.map_err(internal)?;
-    let _abandons = job.abandoned.clone().drop_guard();
+    let abandoned = job.abandoned.insert(CancellationToken::new());
+    let _abandons = abandoned.clone().drop_guard();
     let computed = tokio::task::spawn_blocking(move || {
         let _turn = turn; // held to the end of the work, not of the wait for it
         compute(&job)
@@ -182,7 +188,8 @@ struct Job {
     format: BodyFormat,
     options: ReadOptions,
     facts: RequestFacts,
-    abandoned: CancellationToken,
+    /// Tells work aside that nobody waits for it any more; work here is never left alone.
+    abandoned: Option<CancellationToken>,
     /// What the body takes of the budget, until the work is done.
     _share: Share,
 }
@@ -276,7 +283,7 @@ impl Job {
 
     fn predict(&self, model: &ActiveModel, request: &Request) -> Result<Vec<f64>, PredictError> {
         let started = Instant::now();
-        let predictions = predict_rows(model, &request.rows, &self.abandoned)?;
+        let predictions = predict_rows(model, &request.rows, self.abandoned.as_ref())?;
         let seconds = started.elapsed().as_secs_f64();
         let answered = AnsweredRows {
             request_id: self.facts.id(),
@@ -294,13 +301,13 @@ impl Job {
 pub(super) fn predict_rows(
     model: &ActiveModel,
     rows: &Rows,
-    abandoned: &CancellationToken,
+    abandoned: Option<&CancellationToken>,
 ) -> Result<Vec<f64>, PredictError> {
     let mut predictions = vec![0.0; rows.n_rows()];
     let chunk_rows = (CHUNK_WORK / model.work_per_row.max(1)).max(1);
     let chunks = rows.values().chunks(chunk_rows * rows.n_features());
     for (values, out) in chunks.zip(predictions.chunks_mut(chunk_rows)) {
-        if abandoned.is_cancelled() {
+        if abandoned.is_some_and(CancellationToken::is_cancelled) {
             // Nobody waits for it: the time limit has answered, or the caller has gone.
             return Err(internal("the request was abandoned"));
         }
