@@ -39,15 +39,18 @@ fn is_probe(route: &str) -> bool {
 }
 
 /// Headers that no handler has a say in.
-const FIXED_HEADERS: [(HeaderName, HeaderValue); 3] = [
+const FIXED_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// Headers that a handler may set otherwise, as a page of documentation does.
-const DEFAULT_HEADERS: [(HeaderName, HeaderValue); 2] = [
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+/// What a handler may say otherwise, as one of files that never change does.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+/// Headers of what a browser may show as a page, which a handler may set otherwise, as a page of documentation does.
+/// What answers a POST is data, and leaves them out.
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
@@ -177,11 +180,14 @@ impl Exchange {
     fn finish(mut self, response: Response) -> Response {
         let (mut response, problem) = complete(response, self.facts.id());
         let headers = response.headers_mut();
-        for (name, value) in DEFAULT_HEADERS {
-            headers.entry(name).or_insert(value);
-        }
+        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
         for (name, value) in FIXED_HEADERS {
             headers.insert(name, value);
+        }
+        if self.method != Method::POST {
+            for (name, value) in PAGE_HEADERS {
+                headers.entry(name).or_insert(value);
+            }
         }
         headers.insert(REQUEST_ID_HEADER, self.facts.id().to_header_value());
         if let Some(trace) = self.trace.as_ref().and_then(|trace| trace.to_header_value()) {

@@ -139,7 +139,7 @@ async fn answer(
     let mut response = Response::new(Body::from(json));
     let headers = response.headers_mut();
     // Room for those that the layers around add, too: a map that grows moves all it has.
-    headers.reserve(12);
+    headers.reserve(10);
     headers.insert(header::CONTENT_TYPE, JSON);
     Ok(response)
 }
