@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use crate::active_model::ActiveModel;
 use crate::metrics::{LoadOutcome, Series};
 use crate::patience::{Backoff, chain};
-use crate::registry_look::{Candidate, Look, Trusted, beside_answering};
+use crate::registry_look::{Candidate, Look, Trusted, Undone, beside_answering};
 use crate::served_model::ServedModel;
 
 /// Loads the versions of one alias of one model.
@@ -84,9 +84,10 @@ impl Loader {
                 let is_refused = matches!(error, RegistryError::Refused { .. });
                 Err(self.note_failure(look, candidate, chain(&error), is_refused))
             }
-            Err(reason) => {
-                let reason = format!("loading version {version} failed: {reason}");
-                Err(self.note_failure(look, candidate, reason, true))
+            Err(undone) => {
+                let reason = format!("loading version {version} failed: {}", chain(&undone));
+                let is_refused = matches!(undone, Undone::Panicked);
+                Err(self.note_failure(look, candidate, reason, is_refused))
             }
         }
     }
@@ -101,7 +102,7 @@ impl Loader {
         let outcome = if is_refused { LoadOutcome::Refused } else { LoadOutcome::Failed };
         self.series().count_load(outcome);
         let before = self.refused.take().filter(|refused| refused.identity == candidate.identity);
-        // What cannot be read may be back at the next poll; what is damaged will hardly mend itself.
+        // What cannot be read may be back at the next poll, and so may threads; what is damaged will hardly mend itself.
         self.refused = is_refused.then(|| Refused {
             identity: candidate.identity.clone(),
             trusted: look.trusted.clone(),
@@ -113,5 +114,74 @@ impl Loader {
 
     fn series(&self) -> &Series {
         &self.served.series
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use clap::Parser;
+    use registry::Registry;
+    use service_kit::health::Readiness;
+    use service_kit::metrics::Exporter;
+    use testkit::{TempRegistry, draft};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::ready_board::ReadyBoard;
+    use crate::recording::Recording;
+
+    const LOCATION: &str = "CANOPY_TEST_REGISTRY";
+    /// So much stack for each thread that no machine has room for one: each start of a thread fails.
+    const MIN_STACK: (&str, &str) = ("RUST_MIN_STACK", "4611686018427387904");
+
+    /// Runs only as the child process of the test below: the variable counts for a whole process.
+    #[test]
+    #[ignore = "a child process of another test"]
+    fn child() {
+        let Ok(location) = std::env::var(LOCATION) else { return };
+        let config = Config::parse_from(["canopy-inference", "--model=diamonds"]);
+        let exporter = Exporter::new();
+        let recording = Recording::new(&config.events, &exporter).expect("no events");
+        let name = &config.source.model[0];
+        let board = Arc::new(ReadyBoard::new(Readiness::new(), &config.source.model));
+        let served = Arc::new(ServedModel::new(name, &config, &recording, &board));
+        let mut loader = Loader::new(&served, &Arc::new(Semaphore::new(1)));
+        let candidate = Candidate { version: 1, identity: "that of version 1".to_owned() };
+        let look = Look {
+            registry: Registry::open(&location).expect("it is there"),
+            trusted: None,
+            champion: Ok(candidate.clone()),
+            challenger: Ok(None),
+        };
+        for n_failed in [1, 2] {
+            let loaded = futures::executor::block_on(loader.load(&look, &candidate));
+            let reason = loaded.map(drop).expect_err("no thread");
+            assert!(
+                reason.starts_with("loading version 1 failed: cannot start a thread: "),
+                "{reason}"
+            );
+            let text = exporter.render();
+            for (outcome, n) in [("failed", n_failed), ("refused", 0)] {
+                let line = format!(
+                    "canopy_model_loads_total{{model=\"diamonds\",outcome=\"{outcome}\"}} {n}\n"
+                );
+                assert!(text.contains(&line), "{line}: {text}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_thread_no_version_is_refused_and_each_look_tries_again() {
+        let temp = TempRegistry::new();
+        temp.publish(draft("diamonds", 100.0)).await;
+        let child = Command::new(std::env::current_exe().expect("this binary"))
+            .args(["--exact", "loader::tests::child", "--ignored", "--nocapture"])
+            .envs([MIN_STACK, (LOCATION, temp.location())])
+            .output()
+            .expect("it starts");
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && said.contains("1 passed"), "{said}{child:?}");
     }
 }

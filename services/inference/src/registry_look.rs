@@ -1,5 +1,6 @@
 //! One look at the registry: what the aliases of a model name now.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -83,7 +84,7 @@ impl RegistrySource {
             };
             Ok(Look { registry, trusted, champion, challenger })
         });
-        looking.await?
+        looking.await.map_err(|error| chain(&error))?
     }
 
     fn open(&self) -> Result<(Registry, Trusted), RegistryError> {
@@ -100,13 +101,27 @@ impl RegistrySource {
     }
 }
 
-/// Has a thread of its own read the registry and do whatever goes with that; an error says in words why it did not.
+/// Why a thread of its own has not done its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undone {
+    /// The system gives none now; it may the next time.
+    #[error("cannot start a thread")]
+    NoThread(#[source] io::Error),
+    #[error("it panicked")]
+    Panicked,
+}
+
+/// Has a thread of its own read the registry and do whatever goes with that.
 ///
 /// A folder is read outside of the runtime: within it each file would be opened by one thread and read by another.
+///
+/// # Errors
+///
+/// Where there is no thread, or it panics.
 pub(crate) async fn beside_answering<T: Send + 'static>(
     location: &str,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, String> {
+) -> Result<T, Undone> {
     let runtime = location.contains("://").then(Handle::current);
     let (done, is_done) = oneshot::channel();
     let thread = thread::Builder::new().name("registry".to_owned());
@@ -117,8 +132,8 @@ pub(crate) async fn beside_answering<T: Send + 'static>(
             None => futures::executor::block_on(work),
         });
     });
-    started.map_err(|error| chain(&error))?;
-    is_done.await.map_err(|_| "it panicked".to_owned())
+    started.map_err(Undone::NoThread)?;
+    is_done.await.map_err(|_| Undone::Panicked)
 }
 
 async fn champion(registry: &Registry, model: &ModelName) -> Result<Candidate, String> {

@@ -95,6 +95,9 @@ pub enum RegistryError {
         #[source]
         source: object_store::Error,
     },
+    /// The system gave no thread, which may pass.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// The caller gave up; what had been written was removed.
     #[error("publishing was stopped; nothing was published")]
     Cancelled,

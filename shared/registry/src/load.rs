@@ -55,7 +55,8 @@ impl Registry {
     /// # Errors
     ///
     /// [`RegistryError::Refused`] with the first check that fails; [`RegistryError::UnknownVersion`] where there is
-    /// none; [`RegistryError::Store`] where reading fails, which may pass.
+    /// none; [`RegistryError::Store`] where reading fails and [`RegistryError::Thread`] where hashing has no thread,
+    /// which may pass.
     pub async fn load(
         &self,
         model: &ModelName,
@@ -78,10 +79,12 @@ impl Registry {
         let signature = &manifest.signature;
         // Any bytes give a model or an error: nothing is done with either before all digests are known to be right.
         let (verified, pipeline) = thread::scope(|scope| {
-            let verified = scope.spawn(|| files.iter().try_for_each(Unverified::verify));
+            let verify = || files.iter().try_for_each(Unverified::verify);
+            let verified = thread::Builder::new().spawn_scoped(scope, verify)?;
             let pipeline = Pipeline::from_safetensors(&weights.bytes, signature);
-            (verified.join().expect("hashing does not panic"), pipeline)
-        });
+            Ok((verified.join().expect("hashing does not panic"), pipeline))
+        })
+        .map_err(RegistryError::Thread)?;
         verified.map_err(refused)?;
         let pipeline = pipeline.map_err(|error| refused(error.into()))?;
         golden::parity_check(&golden.bytes, signature, &pipeline).map_err(refused)?;

@@ -9,6 +9,7 @@ mod retention;
 mod stores;
 
 mod damage;
+mod no_thread;
 mod signatures;
 mod tampering;
 
