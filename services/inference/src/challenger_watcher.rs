@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, UNIX_EPOCH};
 
-use registry::{Action, CHALLENGER, Move, Registry, RegistryError, Stamp, Standing};
+use registry::{Action, CHALLENGER, Mode, Move, Registry, RegistryError, Stamp, Standing};
 
 use crate::active_model::ActiveModel;
 use crate::challenger::{Challenger, ChallengerSlot, Stopped, Terms, TrialSettings, Vetoed};
@@ -141,6 +141,9 @@ impl ChallengerWatcher {
             "the challenger is verified, and its trial begins"
         );
         let limits = (&self.config.challenger.veto).into();
+        if settings.mode == Mode::Canary {
+            model.series.begin(&model.manifest);
+        }
         let terms = Terms { standing: standing.clone(), settings, limits };
         let exporter = self.served.series.exporter();
         self.slot().start(Challenger::new(model, champion, terms, exporter));

@@ -149,6 +149,13 @@ pub(crate) struct ModelSeries {
 }
 
 impl ModelSeries {
+    /// Notes that the version answers from now on.
+    pub(crate) fn begin(&self, manifest: &Manifest) {
+        if let Some(events) = &self.events {
+            events.begin(manifest);
+        }
+    }
+
     /// Counts a request that was answered.
     pub(crate) fn record(&self, answered: &AnsweredRows<'_>, seconds: f64) {
         self.count(answered);

@@ -103,6 +103,7 @@ impl RegistryWatcher {
     fn activate(&self, loaded: Loaded) {
         let Loaded { model: active, seconds } = loaded;
         let (name, version) = (&self.served.name, active.version());
+        active.series.begin(&active.manifest);
         let before = self.served.active.swap(Some(Arc::clone(&active)));
         if let Some(before) = &before {
             before.series.set_active(false);

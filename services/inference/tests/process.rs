@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use registry::CHAMPION;
 use serde_json::{Value, json};
 use testkit::{TempRegistry, draft};
 
@@ -54,6 +55,12 @@ impl Process {
         self.ask(&format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
     }
 
+    /// The whole answer to one request, empty where nobody listens.
+    fn answer(&self, request: &str) -> String {
+        let request = format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        self.exchange(&request).unwrap_or_default()
+    }
+
     fn predict(&self) -> Option<u16> {
         let body = json!({"features": {"carat": 0.5, "cut": "Ideal", "grade": 3}}).to_string();
         self.ask(&format!(
@@ -64,11 +71,15 @@ impl Process {
     }
 
     fn ask(&self, request: &str) -> Option<u16> {
+        self.exchange(request)?.split(' ').nth(1)?.parse().ok()
+    }
+
+    fn exchange(&self, request: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
-        answer.split(' ').nth(1)?.parse().ok()
+        Some(answer)
     }
 
     fn signal(&self, signal: &str) {
@@ -141,6 +152,51 @@ async fn logs_one_json_line_for_each_request_and_never_a_key() {
     let text = format!("{log:?}");
     assert!(!text.contains(KEY) && !text.contains("secret=query"));
     assert!(text.contains("model version loaded, verified and active"));
+}
+
+/// A draft whose feature `cut` has another name.
+fn renamed() -> registry::Draft {
+    let mut draft = draft("diamonds", 200.0);
+    let mut signature = serde_json::to_value(&draft.signature).expect("JSON");
+    signature["features"][1]["name"] = json!("shape");
+    draft.signature = serde_json::from_value(signature).expect("a signature");
+    draft.baseline.features[1].name = "shape".to_owned();
+    for row in &mut draft.golden.instances {
+        let cut = row.remove("cut").expect("each has it");
+        row.insert("shape".to_owned(), cut);
+    }
+    draft
+}
+
+#[tokio::test]
+async fn a_version_without_a_private_feature_is_warned_of_once() {
+    let flags = [
+        "--drain-delay=0s",
+        "--registry-poll-interval=10ms",
+        "--metrics-url=http://127.0.0.1:1",
+        "--private-features=carat,cut",
+    ];
+    let mut process = Process::start(&flags).await;
+    let model = "diamonds".parse().expect("a name");
+    assert_eq!(process.temp.publish(renamed()).await, 2);
+    // There and back, and there again.
+    for version in [2, 1, 2] {
+        process.temp.set_alias(&model, CHAMPION, version).await;
+        let answers = format!(r#""version":{version}"#);
+        process.eventually(|| process.answer("GET /ready").contains(&answers), "it answers");
+    }
+    process.signal("-TERM");
+    assert_eq!(process.wait().code(), Some(0));
+    let log = process.log();
+    let about = |line: &&Value| format!("{line}").contains("--private-features");
+    let warnings: Vec<_> = log.iter().filter(about).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    let warning = warnings[0];
+    assert_eq!((&warning["level"], &warning["names"]), (&json!("WARN"), &json!("cut")));
+    assert_eq!(warning["model.name"], "diamonds");
+    assert_eq!(warning["model.version"], 2);
+    let message = warning["message"].as_str().expect("text");
+    assert!(message.contains("add the new name"), "{message}");
 }
 
 #[cfg(target_os = "linux")]

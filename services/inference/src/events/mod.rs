@@ -116,6 +116,11 @@ pub(crate) struct VersionEvents {
 }
 
 impl VersionEvents {
+    /// Says which private features the version does without, now that it answers.
+    pub(crate) fn begin(&self, manifest: &Manifest) {
+        self.events.0.private.warn_of_absent(manifest);
+    }
+
     /// Takes as many of the rows as the budget and the queue have room for, spread over all of them.
     pub(crate) fn offer(&self, answered: &AnsweredRows<'_>) {
         let inner = &*self.events.0;

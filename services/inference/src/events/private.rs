@@ -52,12 +52,15 @@ impl fmt::Display for PrivateFeature {
 /// All that are private, and which of them have been met.
 ///
 /// A name that no version has is probably misspelt, and the feature that was meant would leave in clear: no event is
-/// sent until each name was met once. A later version may do without the feature.
+/// sent until each name was met once. A later version may do without the feature; but where it was renamed, it leaves in
+/// clear, so that is said once the version answers.
 #[derive(Debug)]
 pub(super) struct PrivateFeatures {
     features: Vec<PrivateFeature>,
     unmet: Mutex<BTreeSet<String>>,
     are_known: AtomicBool,
+    /// The versions of which it was said that they do without a name.
+    warned: Mutex<BTreeSet<(String, u64)>>,
 }
 
 impl PrivateFeatures {
@@ -72,7 +75,8 @@ impl PrivateFeatures {
             }
         }
         let are_known = AtomicBool::new(unmet.is_empty());
-        Ok(Self { features: features.to_vec(), unmet: Mutex::new(unmet), are_known })
+        let unmet = Mutex::new(unmet);
+        Ok(Self { features: features.to_vec(), unmet, are_known, warned: Mutex::default() })
     }
 
     /// What is done with a feature's values; none where they are not private.
@@ -102,6 +106,31 @@ impl PrivateFeatures {
                 hint.map(|hint| format!("; did you mean `{hint}`?")).unwrap_or_default()
             );
         }
+    }
+
+    /// Says once of a version that answers which names it does without, where others have them.
+    pub(super) fn warn_of_absent(&self, manifest: &Manifest) {
+        let names = self.absent(manifest);
+        let version = (manifest.model.to_string(), manifest.version);
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.is_empty() || !warned.insert(version) {
+            return;
+        }
+        tracing::warn!(
+            model.name = %manifest.model,
+            model.version = manifest.version,
+            names = names.join(", "),
+            "the version has no features of these names of --private-features; where one was renamed, its values leave \
+             in clear: add the new name, and restart the server"
+        );
+    }
+
+    /// The names that were met, and that this version does not have; those that never were have been said already.
+    fn absent(&self, manifest: &Manifest) -> Vec<&str> {
+        let unmet = self.unmet.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.features.iter().map(|feature| feature.name.as_str());
+        let is_absent = |name: &&str| manifest.signature.index_of(name, 0).is_none();
+        names.filter(|name| !unmet.contains(*name)).filter(is_absent).collect()
     }
 
     /// Says that without a key nothing can be hashed, where something was to be.
@@ -153,5 +182,6 @@ mod tests {
         let private = read(&["carat", "caret"]);
         private.meet(&manifest("diamonds"));
         assert!(!private.are_known());
+        assert!(private.absent(&manifest("diamonds")).is_empty(), "the log says so already");
     }
 }
