@@ -10,6 +10,9 @@ import { cells, check, open, openOn, server, serverKey, status } from "./helpers
 const headers = serverKey ? { "X-API-Key": serverKey } : {};
 const state = async (query = "") => (await fetch(`${server}/api/state${query}`, { headers })).json();
 
+/** How the replicas are, where somebody says so. */
+const fleet = process.env.CANOPY_FLEET && JSON.parse(process.env.CANOPY_FLEET);
+
 /** Waits until the page has heard of another state. */
 async function nextState(page) {
   const heard = await page.locator("#status").getAttribute("title");
@@ -121,6 +124,40 @@ test("every panel shows the numbers of the state", async (t) => {
       [events[0].request_id, String(events[0].row), String(events[0].version), await write("figure", events[0].prediction)]);
   }
 });
+
+test("each replica that is ill is named with its fault, and every row is counted once",
+  { skip: !fleet && "nobody says how the replicas are" }, async (t) => {
+    const page = await open(t, { key: serverKey });
+    await status(page, /^Live$/);
+    const shown = async (url) => (await cells(page.locator("#fleet tbody tr", { hasText: new URL(url).host })))[1];
+    assert.equal(await shown(fleet.healthy), "Ready");
+    assert.match(await shown(fleet.unreachable), /^Unreachable.*refused/i);
+    assert.match(await shown(fleet.slow), /^Unreachable\s*no answer within \d+ ms$/i);
+    assert.match(await shown(fleet.garbage), /^Invalid answer.*line 2/i);
+    const tile = page.locator("#glance li", { hasText: "Replicas ready" });
+    assert.equal(await tile.locator(".value").innerText(), "1 of 4");
+    assert.equal(await tile.locator(".detail").innerText(), "2 unreachable, 1 invalid");
+    const problem = page.locator("#problem-list li", { hasText: "replica_invalid" });
+    assert.ok((await problem.innerText()).includes(new URL(fleet.garbage).host));
+
+    const rows = async () => {
+      const [, ...counts] = await cells(page.locator("#versions tr", { hasText: "Rows in the window" }));
+      return counts.reduce((sum, count) => sum + Number(count.replaceAll(",", "")), 0);
+    };
+    const answered = async () => {
+      const text = await (await fetch(`${fleet.healthy}/metrics`)).text();
+      const counts = [...text.matchAll(/^canopy_predictions_total\{.*\} (\d+)$/gm)].map(([, count]) => Number(count));
+      return fleet.rows + counts.reduce((sum, count) => sum + count, 0);
+    };
+    // Requests go on meanwhile: what is shown comes behind them, never before.
+    for (const end = Date.now() + 20_000; ;) {
+      const [seen, wanted] = [await rows(), await answered()];
+      assert.ok(seen <= wanted, `${seen} rows are shown where ${wanted} were answered`);
+      if (seen === wanted) break;
+      assert.ok(Date.now() < end, `${seen} rows are shown where ${wanted} were answered`);
+      await page.waitForTimeout(100);
+    }
+  });
 
 test("an alias move appears without a reload",
   { skip: !process.env.CANOPY_ALIAS_MOVES && "nobody moves the champion meanwhile" }, async (t) => {

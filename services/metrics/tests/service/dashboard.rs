@@ -11,7 +11,7 @@ use registry::CHAMPION;
 use serde_json::{Value, json};
 use testkit::{TempRegistry, draft};
 
-use crate::helpers::{Service, eventually, folder, free_port, keys_file};
+use crate::helpers::{Fake, Service, eventually, folder, free_port, keys_file};
 use crate::replica::Replica;
 
 const KEY: &str = "open-sesame";
@@ -33,7 +33,11 @@ async fn the_dashboard_works_in_a_browser() {
         temp.publish(draft("diamonds", base)).await;
     }
     let port = free_port();
-    let targets = [format!("http://127.0.0.1:{port}"), "http://127.0.0.1:1".to_owned()];
+    let healthy = format!("http://127.0.0.1:{port}");
+    let mut killed = Replica::start(&temp).await;
+    let slow = Replica::start(&temp).await;
+    let garbage = Fake::start("canopy_up 1\n<html>502 Bad Gateway</html>\n").await;
+    let targets = [healthy.clone(), killed.url(), slow.url(), garbage.url.clone()];
     let secrets = folder();
     let keys = keys_file(&secrets, KEY);
     let key = secrets.path().join("key");
@@ -42,6 +46,20 @@ async fn the_dashboard_works_in_a_browser() {
     let data = Arc::new(folder());
     let service = Service::start_with(&targets, temp.location(), data, &flags).await;
     let replica = Replica::start_reporting(port, &temp, &service.url, &key).await;
+    for (replica, n_rows) in [(&killed, 40), (&slow, 20)] {
+        replica.predict(n_rows).await.expect("it answers");
+    }
+    eventually("what the two have answered is counted", async || {
+        let state = tell_the_truth(&service).await?;
+        (state["versions"][0]["rows"] == 60).then_some(())
+    })
+    .await;
+    killed.kill();
+    slow.signal("-STOP");
+    let fleet = json!({
+        "healthy": healthy, "unreachable": killed.url(), "slow": slow.url(), "garbage": garbage.url,
+        "rows": 60,
+    });
     eventually("there is something to show in each panel", async || {
         replica.predict(3).await?;
         let state = tell_the_truth(&service).await?;
@@ -60,6 +78,7 @@ async fn the_dashboard_works_in_a_browser() {
             ("CANOPY_METRICS_URL", &*url),
             ("CANOPY_API_KEY", KEY),
             ("CANOPY_ALIAS_MOVES", "1"),
+            ("CANOPY_FLEET", &*fleet.to_string()),
         ]);
         npm.output()
     };
