@@ -8,6 +8,9 @@ use crate::shards::Shards;
 
 /// A search of as many edges takes five comparisons and no branch.
 const SEARCHED: usize = 32;
+/// Rows that are counted together: a row alone would fetch every edge from where the forest has driven it out of the
+/// cache.
+const TOGETHER: usize = 32;
 
 /// How the rows of a version are spread over its baseline's bins.
 ///
@@ -18,7 +21,17 @@ pub struct Distribution {
     pub(crate) version: u64,
     features: Vec<Column>,
     prediction: Column,
-    shards: Shards,
+    n_counts: usize,
+    shards: Shards<Tally>,
+}
+
+/// What one thread has counted, and what it is still to count.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Empty until something is counted; where rows with unseen categories wait, some wrap below 0 meanwhile.
+    counts: Vec<u64>,
+    /// Rows one after the other, each followed by its prediction.
+    waiting: Vec<f64>,
 }
 
 /// Where the counts of a feature, or of the prediction, stand: a bin after the other, then missing, then unseen.
@@ -90,7 +103,8 @@ impl Distribution {
             version: manifest.version,
             features: columns,
             prediction,
-            shards: Shards::new(n_counts),
+            n_counts,
+            shards: Shards::default(),
         })
     }
 
@@ -101,29 +115,51 @@ impl Distribution {
 
     /// Counts rows that were answered, in signature order, with their predictions and the warnings they got.
     pub fn count(&self, rows: &Rows, predictions: &[f64], warnings: &Warnings) {
-        self.shards.count(|counts| {
-            for row in rows.iter() {
-                for (column, value) in self.features.iter().zip(row) {
-                    counts[column.idx_of(*value)] += 1;
+        let width = self.features.len() + 1;
+        self.shards.write(|tally| {
+            for (row, prediction) in rows.iter().zip(predictions) {
+                tally.waiting.extend_from_slice(row);
+                tally.waiting.push(*prediction);
+                if tally.waiting.len() >= TOGETHER * width {
+                    self.settle(tally);
                 }
-            }
-            for prediction in predictions {
-                counts[self.prediction.idx_of(*prediction)] += 1;
             }
             // An unseen category is NaN among the values, as a missing one is.
             for (feature_idx, n_unseen) in warnings.counts() {
                 let column = &self.features[feature_idx];
                 if matches!(column.bins, Bins::Codes(_)) {
+                    tally.counts.resize(self.n_counts, 0);
                     let missing = column.first + column.bins.len();
-                    counts[missing] -= n_unseen;
-                    counts[missing + 1] += n_unseen;
+                    tally.counts[missing] = tally.counts[missing].wrapping_sub(n_unseen);
+                    tally.counts[missing + 1] += n_unseen;
                 }
             }
         });
     }
 
+    /// Counts what waits.
+    fn settle(&self, tally: &mut Tally) {
+        let Tally { counts, waiting } = tally;
+        counts.resize(self.n_counts, 0);
+        let columns = self.features.iter().chain([&self.prediction]);
+        for (column_idx, column) in columns.enumerate() {
+            for value in waiting.iter().skip(column_idx).step_by(self.features.len() + 1) {
+                let count = &mut counts[column.idx_of(*value)];
+                *count = count.wrapping_add(1);
+            }
+        }
+        waiting.clear();
+    }
+
     pub(crate) fn counts(&self) -> Counts<'_> {
-        Counts { distribution: self, sums: self.shards.sums() }
+        let mut sums = vec![0; self.n_counts];
+        self.shards.each(|tally| {
+            self.settle(tally);
+            for (sum, count) in sums.iter_mut().zip(&tally.counts) {
+                *sum += *count;
+            }
+        });
+        Counts { distribution: self, sums }
     }
 }
 

@@ -1,58 +1,51 @@
-//! Counts that many threads add to at once without waiting for each other.
+//! What many threads write to at once without waiting for each other.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// The same counts several times over: who counts takes a set that is free, and the sum of all sets is what was counted.
+/// The same thing several times over: who writes takes one that is free, and all of them together are what was written.
 #[derive(Debug)]
-pub(crate) struct Shards {
-    sets: Box<[CountSet]>,
-    n_counts: usize,
-}
+pub(crate) struct Shards<T>(Box<[Shard<T>]>);
 
-/// Two lines of the cache apart, which processors fetch in pairs. Empty until it is first taken.
+/// Two lines of the cache apart, which processors fetch in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct CountSet(Mutex<Vec<u64>>);
+struct Shard<T>(Mutex<T>);
 
-impl Shards {
-    /// For so many counts, which begin at 0.
-    pub(crate) fn new(n_counts: usize) -> Self {
+impl<T: Default> Default for Shards<T> {
+    fn default() -> Self {
         // As many threads answer as there are cores, as many again compute large requests, and one may read.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { sets: (0..=2 * cores).map(|_| CountSet::default()).collect(), n_counts }
+        Self((0..=2 * cores).map(|_| Shard::default()).collect())
+    }
+}
+
+impl<T> Shards<T> {
+    /// Hands out one that nobody else has meanwhile.
+    pub(crate) fn write(&self, write: impl FnOnce(&mut T)) {
+        write(&mut self.free());
     }
 
-    /// Hands out a set of counts that nobody else has meanwhile.
-    pub(crate) fn count(&self, count: impl FnOnce(&mut [u64])) {
-        let mut counts = self.free_set();
-        counts.resize(self.n_counts, 0);
-        count(&mut counts);
-    }
-
-    /// A thread mostly finds its own set free, and in its core's cache.
-    fn free_set(&self) -> MutexGuard<'_, Vec<u64>> {
-        let own_idx = thread_idx() % self.sets.len();
-        let (before, from_own) = self.sets.split_at(own_idx);
-        for set in from_own.iter().chain(before) {
-            match set.0.try_lock() {
-                Ok(counts) => return counts,
+    /// A thread mostly finds its own free, and in its core's cache.
+    fn free(&self) -> MutexGuard<'_, T> {
+        let own_idx = thread_idx() % self.0.len();
+        let (before, from_own) = self.0.split_at(own_idx);
+        for shard in from_own.iter().chain(before) {
+            match shard.0.try_lock() {
+                Ok(free) => return free,
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        self.sets[own_idx].0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0[own_idx].0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was counted so far.
-    pub(crate) fn sums(&self) -> Vec<u64> {
-        let mut sums = vec![0; self.n_counts];
-        for set in &self.sets {
-            let counts = set.0.lock().unwrap_or_else(PoisonError::into_inner);
-            sums.iter_mut().zip(&*counts).for_each(|(sum, count)| *sum += count);
+    /// Hands out one after the other.
+    pub(crate) fn each(&self, mut look: impl FnMut(&mut T)) {
+        for shard in &self.0 {
+            look(&mut shard.0.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        sums
     }
 }
 
@@ -72,30 +65,31 @@ fn thread_idx() -> usize {
 mod tests {
     use super::*;
 
-    #[test]
-    fn nothing_is_lost_between_more_threads_than_there_are_sets() {
-        let shards = Shards::new(3);
-        std::thread::scope(|scope| {
-            for _ in 0..3 * shards.sets.len() {
-                scope.spawn(|| {
-                    for _ in 0..1_000 {
-                        shards.count(|counts| counts[1] += 1);
-                        shards.count(|counts| counts[2] += 2);
-                    }
-                });
-            }
-        });
-        let n = 3_000 * shards.sets.len() as u64;
-        assert_eq!(shards.sums(), [0, n, 2 * n]);
+    fn sum(shards: &Shards<u64>) -> u64 {
+        let mut sum = 0;
+        shards.each(|count| sum += *count);
+        sum
     }
 
     #[test]
-    fn who_finds_a_set_taken_takes_another() {
-        let shards = Shards::new(1);
-        shards.count(|counts| {
-            counts[0] += 1;
-            shards.count(|counts| counts[0] += 1);
+    fn nothing_is_lost_between_more_threads_than_there_are_shards() {
+        let shards = Shards::default();
+        let n_threads = 3 * shards.0.len();
+        std::thread::scope(|scope| {
+            for _ in 0..n_threads {
+                scope.spawn(|| (0..1_000).for_each(|_| shards.write(|count| *count += 2)));
+            }
         });
-        assert_eq!(shards.sums(), [2]);
+        assert_eq!(sum(&shards), 2_000 * n_threads as u64);
+    }
+
+    #[test]
+    fn who_finds_a_shard_taken_takes_another() {
+        let shards = Shards::default();
+        shards.write(|count| {
+            *count += 1;
+            shards.write(|count| *count += 1);
+        });
+        assert_eq!(sum(&shards), 2);
     }
 }

@@ -78,6 +78,23 @@ fn a_value_on_an_edge_belongs_to_the_bin_below() {
 }
 
 #[test]
+fn rows_that_wait_are_counted_whenever_somebody_looks() {
+    let distribution = distribution(draft("diamonds", 100.0)).expect("it fits");
+    let known = read(&json!({"features": {"carat": 0.5, "cut": "Fair", "grade": 1}}));
+    let unseen = read(&json!({"features": {"carat": 2.0, "cut": "Mythical", "grade": null}}));
+    for n in 1..=3 * TOGETHER as u64 {
+        count(&distribution, &known, &[0.5]);
+        count(&distribution, &unseen, &[2.0]);
+        // Not each time: as many as fit have to wait in between, too.
+        if n % 7 == 0 || n == 3 * TOGETHER as u64 {
+            let expected = [(vec![n, n], 0, 0), (vec![n, 0], 0, n), (vec![n, 0], n, 0)];
+            assert_eq!(counted(&distribution), expected);
+            assert_eq!(distribution.counts().prediction(), [n, n]);
+        }
+    }
+}
+
+#[test]
 fn numbers_out_of_range_are_not_unseen() {
     let distribution = distribution(draft("diamonds", 100.0)).expect("it fits");
     let request = read(&json!({"features": {"carat": 99.0, "cut": "Fair", "grade": 100}}));
