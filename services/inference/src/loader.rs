@@ -119,8 +119,6 @@ impl Loader {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use clap::Parser;
     use registry::Registry;
     use service_kit::health::Readiness;
@@ -133,10 +131,8 @@ mod tests {
     use crate::recording::Recording;
 
     const LOCATION: &str = "CANOPY_TEST_REGISTRY";
-    /// So much stack for each thread that no machine has room for one: each start of a thread fails.
-    const MIN_STACK: (&str, &str) = ("RUST_MIN_STACK", "4611686018427387904");
 
-    /// Runs only as the child process of the test below: the variable counts for a whole process.
+    /// Runs only as the child process of the test below.
     #[test]
     #[ignore = "a child process of another test"]
     fn child() {
@@ -176,12 +172,6 @@ mod tests {
     async fn without_a_thread_no_version_is_refused_and_each_look_tries_again() {
         let temp = TempRegistry::new();
         temp.publish(draft("diamonds", 100.0)).await;
-        let child = Command::new(std::env::current_exe().expect("this binary"))
-            .args(["--exact", "loader::tests::child", "--ignored", "--nocapture"])
-            .envs([MIN_STACK, (LOCATION, temp.location())])
-            .output()
-            .expect("it starts");
-        let said = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success() && said.contains("1 passed"), "{said}{child:?}");
+        testkit::pass_without_threads("loader::tests::child", (LOCATION, temp.location()));
     }
 }
