@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::{get, post, post_service};
 use bytesize::ByteSize;
+use service_kit::PerConnection;
 use service_kit::auth::Authenticator;
 use service_kit::budget::BodyBudget;
 use service_kit::edge::Edge;
@@ -132,7 +133,7 @@ pub(crate) fn routes(app: &AppState, authenticator: Arc<Authenticator>) -> impl 
         Shed::new(requests.max_in_flight, &app.exporter).layer(),
         TimeLimit::new(requests.request_timeout).layer(),
     );
-    let predict = Predict(Arc::clone(app));
+    let predict = Predict(PerConnection::new(Arc::clone(app)));
 
     let mut router = Router::new()
         .route("/predict", post_service(predict.clone()))

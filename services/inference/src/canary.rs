@@ -51,6 +51,9 @@ pub(crate) fn sticky_id<'a>(headers: &'a HeaderMap, facts: &'a RequestFacts) -> 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use std::sync::Arc;
+
+    use service_kit::auth::Caller;
     use service_kit::facts::RequestId;
 
     use super::*;
@@ -93,12 +96,12 @@ mod tests {
     fn sticks_to_the_session_then_to_the_key_then_to_nothing() {
         let facts = RequestFacts::new(RequestId::random());
         assert_eq!(sticky_id(&HeaderMap::new(), &facts), facts.id().as_str().as_bytes());
-        facts.set_client("team-a".into());
+        facts.set_caller(Arc::new(Caller::new("team-a", None)));
         assert_eq!(sticky_id(&headers(""), &facts), b"team-a");
         assert_eq!(sticky_id(&headers("s-1"), &facts), b"s-1");
 
         let anonymous = RequestFacts::new(RequestId::random());
-        anonymous.set_client(ANONYMOUS.into());
+        anonymous.set_caller(Arc::new(Caller::new(ANONYMOUS, None)));
         assert_eq!(sticky_id(&HeaderMap::new(), &anonymous), anonymous.id().as_str().as_bytes());
     }
 

@@ -114,18 +114,20 @@ pub enum AuthConfigError {
 /// Who a request comes from: a key's name and its rate, or `anonymous`.
 #[derive(Debug)]
 pub struct Caller {
-    name: Arc<str>,
+    name: Box<str>,
     limiter: Option<Limiter>,
 }
 
 impl Caller {
-    fn new(name: &str, rate: Option<Rate>) -> Self {
+    /// Makes a caller with a full bucket; without a rate it may ask as often as it likes.
+    #[must_use]
+    pub fn new(name: &str, rate: Option<Rate>) -> Self {
         Self { name: name.into(), limiter: rate.map(Limiter::new) }
     }
 
     /// Gives the key's name, or `anonymous`.
     #[must_use]
-    pub fn name(&self) -> &Arc<str> {
+    pub fn name(&self) -> &str {
         &self.name
     }
 

@@ -23,6 +23,7 @@ use axum::{
 use hyper::body::{Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::{Notify, futures::Notified},
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -40,17 +41,24 @@ pub(crate) struct Patience {
 /// How long a half-sent head is waited for once the server is closing.
 const CLOSING_HEAD: Duration = Duration::from_secs(1);
 
-/// Tells every connection that the server is closing; each has to be polled to see it.
+/// Tells every connection that the server is closing, and wakes it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Closing(Arc<AtomicBool>);
+pub(crate) struct Closing(Arc<(AtomicBool, Notify)>);
 
 impl Closing {
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Release);
+        let (has_begun, beginning) = &*self.0;
+        has_begun.store(true, Ordering::Release);
+        beginning.notify_waiters();
     }
 
-    fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.0.load(Ordering::Acquire)
+    }
+
+    /// Resolves when the closing begins after this call.
+    pub(crate) fn beginning(&self) -> Notified<'_> {
+        self.0.1.notified()
     }
 }
 
@@ -148,7 +156,8 @@ pub(crate) struct Timed<T> {
     /// The last state of `busy` that this stream has seen.
     seen: u64,
     waiting: Waiting,
-    deadline: Instant,
+    /// None from a head's first bytes until the rest of it is waited for: most heads come whole, and ask no clock.
+    deadline: Option<Instant>,
     /// Made when the client is first waited for, then moved on: most requests touch no timer.
     timer: Option<Pin<Box<Sleep>>>,
     /// Runs while a write finds no room: most answers touch no timer.
@@ -175,7 +184,7 @@ impl<T> Timed<T> {
             busy,
             seen: 0,
             waiting: Waiting::Head,
-            deadline: Instant::now() + patience.head,
+            deadline: Some(Instant::now() + patience.head),
             timer: None,
             write_timer: None,
             closing,
@@ -197,7 +206,7 @@ impl<T> Timed<T> {
     fn on_bytes(&mut self) {
         if !self.is_busy() && self.waiting != Waiting::Head {
             self.waiting = Waiting::Head;
-            self.deadline = Instant::now() + self.patience.head;
+            self.deadline = None;
         }
     }
 
@@ -210,13 +219,14 @@ impl<T> Timed<T> {
         }
         if self.waiting == Waiting::Answer {
             self.waiting = Waiting::Idle;
-            self.deadline = Instant::now() + self.patience.idle;
+            self.deadline = Some(Instant::now() + self.patience.idle);
         }
+        let mut deadline = self.deadline.unwrap_or_else(|| Instant::now() + self.patience.head);
         if self.closing.has_begun() && !self.is_hurried {
             self.is_hurried = true;
-            self.deadline = self.deadline.min(Instant::now() + CLOSING_HEAD);
+            deadline = deadline.min(Instant::now() + CLOSING_HEAD);
         }
-        let deadline = self.deadline;
+        self.deadline = Some(deadline);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         // A timer that is set too early wakes the connection once, and is then set anew.
         if timer.deadline() > deadline {

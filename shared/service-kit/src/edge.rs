@@ -24,7 +24,7 @@ use tower::Service;
 use crate::{
     facts::{REQUEST_ID_HEADER, RequestFacts, RequestId},
     http_series::{HttpSeries, OTHER_ROUTE},
-    middleware::{Around, MiddlewareLayer, ResponseFuture},
+    middleware::{Around, MiddlewareLayer, PerConnection, ResponseFuture, Shared},
     panic::{self, Caught},
     problem::Problem,
     rejection::Rejections,
@@ -38,17 +38,17 @@ fn is_probe(route: &str) -> bool {
     PROBES.contains(&route)
 }
 
-/// Headers that no handler has a say in.
-const FIXED_HEADERS: [(HeaderName, HeaderValue); 2] = [
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-];
+/// What no handler has a say in: a browser takes nothing for what it does not say it is.
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// What a handler may say otherwise, as one of files that never change does.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Headers of what a browser may show as a page, which a handler may set otherwise, as a page of documentation does.
-/// What answers a POST is data, and leaves them out.
+/// Nor in this, where a browser may show the answer as a page. What answers a POST is data, and leaves out this and
+/// the ones below.
+const DENY_FRAMES: HeaderValue = HeaderValue::from_static("DENY");
+
+/// Headers of pages that a handler may set otherwise, as a page of documentation does.
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
@@ -63,8 +63,8 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// The middleware around all routes: `router.layer(edge.layer())`, added last.
 #[derive(Debug, Clone)]
 pub struct Edge {
-    series: Arc<Series>,
-    /// The route where no router says which one matched.
+    series: PerConnection<Series>,
+    /// The route where no router says which one matched; it is the path, to the letter.
     route: Option<&'static str>,
 }
 
@@ -88,10 +88,11 @@ impl Edge {
         rejections: Rejections,
         tracer: Option<SdkTracer>,
     ) -> Self {
-        Self { series: Arc::new(Series { http, rejections, tracer }), route: None }
+        let series = Arc::new(Series { http, rejections, tracer });
+        Self { series: PerConnection::new(series), route: None }
     }
 
-    /// Makes the edge of one route that no router is in front of.
+    /// Makes the edge of one route, a path to the letter, that no router is in front of.
     #[must_use]
     pub fn at(&self, route: &'static str) -> Self {
         Self { route: Some(route), ..self.clone() }
@@ -140,10 +141,13 @@ where
 
 /// One request from its head to its answer's head; dropped before that, the client has left.
 struct Exchange {
-    edge: Edge,
+    series: Arc<Shared<Series>>,
+    /// The edge's own.
+    route: Option<&'static str>,
     facts: RequestFacts,
     method: Method,
-    uri: Uri,
+    /// None where the path is the route.
+    uri: Option<Uri>,
     matched: Option<MatchedPath>,
     trace: Option<Box<RequestTrace>>,
     started: Instant,
@@ -154,13 +158,16 @@ impl Exchange {
     fn start(edge: &Edge, request: &Request) -> Self {
         let matched = request.extensions().get::<MatchedPath>().cloned();
         let route = edge.route.or(matched.as_ref().map(MatchedPath::as_str));
-        let tracer = edge.series.tracer.as_ref().filter(|_| !route.is_some_and(is_probe));
+        let series = edge.series.share();
+        let tracer = series.tracer.as_ref().filter(|_| !route.is_some_and(is_probe));
+        let trace = RequestTrace::start(tracer, request, route.unwrap_or(OTHER_ROUTE));
         Self {
-            edge: edge.clone(),
+            series,
+            route: edge.route,
             facts: RequestFacts::new(RequestId::from_headers(request.headers())),
             method: request.method().clone(),
-            uri: request.uri().clone(),
-            trace: RequestTrace::start(tracer, request, route.unwrap_or(OTHER_ROUTE)),
+            uri: edge.route.is_none().then(|| request.uri().clone()),
+            trace,
             matched,
             started: Instant::now(),
             is_recorded: false,
@@ -181,10 +188,9 @@ impl Exchange {
         let (mut response, problem) = complete(response, self.facts.id());
         let headers = response.headers_mut();
         headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
-        for (name, value) in FIXED_HEADERS {
-            headers.insert(name, value);
-        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         if self.method != Method::POST {
+            headers.insert(header::X_FRAME_OPTIONS, DENY_FRAMES);
             for (name, value) in PAGE_HEADERS {
                 headers.entry(name).or_insert(value);
             }
@@ -194,7 +200,7 @@ impl Exchange {
             headers.insert(TRACEPARENT_HEADER, trace);
         }
         if let Some(problem) = &problem {
-            self.edge.series.rejections.count(problem.code());
+            self.series.rejections.count(problem.code());
             self.log_cause(problem);
         }
         self.record(response.status(), problem.as_ref().map(Problem::code));
@@ -212,8 +218,8 @@ impl Exchange {
     fn record(&mut self, status: StatusCode, error_code: Option<&str>) {
         self.is_recorded = true;
         let duration = self.started.elapsed();
-        let route = self.edge.route.or(self.matched.as_ref().map(MatchedPath::as_str));
-        self.edge.series.http.record(route, &self.method, status, duration);
+        let route = self.route.or(self.matched.as_ref().map(MatchedPath::as_str));
+        self.series.http.record(route, &self.method, status, duration);
         self.log(route.unwrap_or(OTHER_ROUTE), status, error_code, duration);
         if let Some(trace) = &mut self.trace {
             trace.end(status, &self.facts, error_code);
@@ -230,7 +236,7 @@ impl Exchange {
                     tracing::Level::$level,
                     http.method = self.method.as_str(),
                     http.route = route,
-                    http.path = self.uri.path(),
+                    http.path = self.uri.as_ref().map_or(route, Uri::path),
                     http.status = status.as_u16(),
                     duration_ms = duration.as_micros() as f64 / 1_000.0,
                     request_id = self.facts.id().as_str(),

@@ -13,10 +13,12 @@ use std::{
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, request::Parts},
 };
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
+
+use crate::auth::Caller;
 
 /// The header that carries a request's id, in both directions.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -86,7 +88,7 @@ pub struct RequestFacts(Arc<Facts>);
 #[derive(Debug)]
 struct Facts {
     id: RequestId,
-    client: OnceLock<Arc<str>>,
+    caller: OnceLock<Arc<Caller>>,
     n_rows: AtomicU64,
 }
 
@@ -97,7 +99,7 @@ impl RequestFacts {
     /// Starts the facts of a request.
     #[must_use]
     pub fn new(id: RequestId) -> Self {
-        Self(Arc::new(Facts { id, client: OnceLock::new(), n_rows: AtomicU64::new(UNKNOWN) }))
+        Self(Arc::new(Facts { id, caller: OnceLock::new(), n_rows: AtomicU64::new(UNKNOWN) }))
     }
 
     /// Gives the facts that the edge started.
@@ -105,8 +107,12 @@ impl RequestFacts {
     /// Without the edge, as in a handler's unit test, the facts are just not logged.
     #[must_use]
     pub fn of(parts: &Parts) -> Self {
-        let facts = parts.extensions.get::<Self>().cloned();
-        facts.unwrap_or_else(|| Self::new(RequestId::from_headers(&parts.headers)))
+        Self::in_extensions(&parts.extensions, &parts.headers)
+    }
+
+    pub(crate) fn in_extensions(extensions: &Extensions, headers: &HeaderMap) -> Self {
+        let facts = extensions.get::<Self>().cloned();
+        facts.unwrap_or_else(|| Self::new(RequestId::from_headers(headers)))
     }
 
     /// Gives the request's id.
@@ -115,15 +121,21 @@ impl RequestFacts {
         &self.0.id
     }
 
-    /// Notes the name, never the value, of the key the request came with. The first one counts.
-    pub fn set_client(&self, name: Arc<str>) {
-        self.0.client.get_or_init(|| name);
+    /// Notes who sent the request. The first one counts.
+    pub fn set_caller(&self, caller: Arc<Caller>) {
+        self.0.caller.get_or_init(|| caller);
     }
 
-    /// Gives the name of the key the request came with.
+    /// Gives who sent the request, if that is known.
+    #[must_use]
+    pub fn caller(&self) -> Option<&Caller> {
+        self.0.caller.get().map(|caller| &**caller)
+    }
+
+    /// Gives the name, never the value, of the key the request came with.
     #[must_use]
     pub fn client(&self) -> Option<&str> {
-        self.0.client.get().map(|name| &**name)
+        self.caller().map(Caller::name)
     }
 
     /// Notes how many rows the request asks about.
@@ -184,7 +196,7 @@ mod tests {
         assert_eq!((facts.client(), facts.n_rows()), (None, None));
         let handler_s = facts.clone();
         handler_s.set_n_rows(3);
-        handler_s.set_client("team-a".into());
+        handler_s.set_caller(Arc::new(Caller::new("team-a", None)));
         assert_eq!((facts.client(), facts.n_rows()), (Some("team-a"), Some(3)));
     }
 }

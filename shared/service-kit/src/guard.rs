@@ -47,19 +47,18 @@ impl Around for Guard {
             Ok(caller) => caller,
             Err(error) => return refuse(Problem::from(error).into_response()),
         };
-        if let Some(facts) = request.extensions().get::<RequestFacts>() {
-            facts.set_client(Arc::clone(caller.name()));
-        }
         let decision = caller.limiter().map(Limiter::check);
+        let facts = RequestFacts::in_extensions(request.extensions(), request.headers());
+        facts.set_caller(caller);
         if let Some(wait) = decision.and_then(|decision| decision.retry_after) {
             let mut response = Problem::too_many_requests(wait).into_response();
-            write_headers(&caller, decision, response.headers_mut());
+            write_headers(&facts, decision, response.headers_mut());
             return refuse(response);
         }
         let call = inner.call(request);
         Box::pin(async move {
             let mut response = call.await?;
-            write_headers(&caller, decision, response.headers_mut());
+            write_headers(&facts, decision, response.headers_mut());
             Ok(response)
         })
     }
@@ -69,8 +68,9 @@ fn refuse(response: Response) -> ResponseFuture {
     Box::pin(std::future::ready(Ok(response)))
 }
 
-fn write_headers(caller: &Caller, decision: Option<Decision>, headers: &mut HeaderMap) {
-    if let (Some(limiter), Some(decision)) = (caller.limiter(), decision) {
+fn write_headers(facts: &RequestFacts, decision: Option<Decision>, headers: &mut HeaderMap) {
+    let limiter = facts.caller().and_then(Caller::limiter);
+    if let (Some(limiter), Some(decision)) = (limiter, decision) {
         limiter.write_headers(decision, headers);
     }
 }

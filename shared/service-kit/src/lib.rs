@@ -39,4 +39,4 @@ pub mod rejection;
 #[cfg(test)]
 mod testing;
 
-pub use middleware::{Around, Middleware, MiddlewareLayer, ResponseFuture};
+pub use middleware::{Around, Middleware, MiddlewareLayer, PerConnection, ResponseFuture, Shared};

@@ -31,18 +31,31 @@ const MAX_LINGERING: usize = 256;
 
 /// The places for bodies that are thrown away; one server's connections share them.
 #[derive(Debug, Clone)]
-pub(crate) struct Linger(Arc<Semaphore>);
+pub(crate) struct LingerPlaces(Arc<Semaphore>);
 
-impl Linger {
+impl LingerPlaces {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(MAX_LINGERING)))
     }
 
+    /// What a connection needs: its requests share this with each other, and with no other connection's.
+    pub(crate) fn of_connection(&self, busy: Busy) -> Arc<Linger> {
+        Arc::new(Linger { places: self.clone(), busy })
+    }
+}
+
+/// Where a connection's bodies are thrown away.
+#[derive(Debug)]
+pub(crate) struct Linger {
+    places: LingerPlaces,
+    busy: Busy,
+}
+
+impl Linger {
     /// Has the rest of the request's body read once nobody else wants it.
     pub(crate) fn around(
-        &self,
+        self: &Arc<Self>,
         request: Request<Incoming>,
-        busy: &Busy,
         answering: &Answering,
     ) -> Request<LingeringBody<Incoming>> {
         // Until it is asked for its body, such a client sends none: there is nothing to throw away.
@@ -50,8 +63,7 @@ impl Linger {
         request.map(|body| LingeringBody {
             body: (!body.is_end_stream()).then_some(body),
             is_coming,
-            linger: self.clone(),
-            busy: busy.clone(),
+            linger: Arc::clone(self),
             answering: Some(answering.clone()),
         })
     }
@@ -62,8 +74,7 @@ pub(crate) struct LingeringBody<B: Sink> {
     /// None once it has ended or broken.
     body: Option<B>,
     is_coming: bool,
-    linger: Linger,
-    busy: Busy,
+    linger: Arc<Linger>,
     /// None once it was told that nobody waits for the body any more.
     answering: Option<Answering>,
 }
@@ -116,12 +127,13 @@ impl<B: Sink> Drop for LingeringBody<B> {
             return;
         }
         // Without a runtime there is no connection either.
+        let Linger { places, busy } = &*self.linger;
         let (Ok(runtime), Ok(place)) =
-            (Handle::try_current(), Arc::clone(&self.linger.0).try_acquire_owned())
+            (Handle::try_current(), Arc::clone(&places.0).try_acquire_owned())
         else {
             return;
         };
-        let busy = self.busy.clone();
+        let busy = busy.clone();
         runtime.spawn(async move {
             // Late or not, what is left of the body is dropped, and hyper closes the connection.
             let _ = tokio::time::timeout(MAX_TIME, throw_away(body)).await;
@@ -257,16 +269,16 @@ mod tests {
     }
 
     fn lingering(
-        linger: &Linger,
+        places: &LingerPlaces,
     ) -> (Sender<Bytes, io::Error>, LingeringBody<Channel<Bytes, io::Error>>) {
         let (sender, body) = Channel::new(1);
-        let (linger, busy) = (linger.clone(), Busy::default());
-        (sender, LingeringBody { body: Some(body), is_coming: true, linger, busy, answering: None })
+        let linger = places.of_connection(Busy::default());
+        (sender, LingeringBody { body: Some(body), is_coming: true, linger, answering: None })
     }
 
     #[tokio::test]
     async fn no_more_than_the_bound_is_read() {
-        let (mut sender, body) = lingering(&Linger::new());
+        let (mut sender, body) = lingering(&LingerPlaces::new());
         drop(body);
         let mut n_pieces = 0;
         // The channel closes once the reader has gone; one piece may wait in it.
@@ -278,17 +290,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_stops_sending_is_given_up() {
-        let linger = Linger::new();
-        let (sender, body) = lingering(&linger);
+        let places = LingerPlaces::new();
+        let (sender, body) = lingering(&places);
         drop(body);
-        eventually(async || linger.0.available_permits() == MAX_LINGERING - 1).await;
-        eventually(async || linger.0.available_permits() == MAX_LINGERING).await;
+        eventually(async || places.0.available_permits() == MAX_LINGERING - 1).await;
+        eventually(async || places.0.available_permits() == MAX_LINGERING).await;
         drop(sender);
     }
 
     #[tokio::test]
     async fn a_body_that_was_never_asked_for_takes_no_place() {
-        let (mut sender, mut body) = lingering(&Linger::new());
+        let (mut sender, mut body) = lingering(&LingerPlaces::new());
         body.is_coming = false;
         drop(body);
         assert!(sender.send_data(Bytes::from("x")).await.is_err());
@@ -296,9 +308,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_places_are_limited() {
-        let linger = Linger::new();
-        let all = linger.0.acquire_many(MAX_LINGERING as u32).await.unwrap();
-        let (mut sender, body) = lingering(&linger);
+        let places = LingerPlaces::new();
+        let all = places.0.acquire_many(MAX_LINGERING as u32).await.unwrap();
+        let (mut sender, body) = lingering(&places);
         drop(body);
         assert!(sender.send_data(Bytes::from("x")).await.is_err());
         drop(all);

@@ -4,7 +4,9 @@
 
 use std::{
     convert::Infallible,
+    ops::Deref,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -58,5 +60,57 @@ where
 
     fn call(&mut self, request: Request) -> ResponseFuture {
         self.around.around(request, &mut self.inner)
+    }
+}
+
+/// What all connections use, counted by each for itself.
+///
+/// A server copies its services for each connection. Requests that share an [`Arc`] over all threads count themselves
+/// in and out in one place of memory, which goes from core to core for it; here only a connection's own requests do.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use service_kit::PerConnection;
+///
+/// let first = PerConnection::new(Arc::new("the app"));
+/// let second = first.clone();
+/// let request_s = second.share();
+/// assert_eq!(**request_s, "the app");
+/// ```
+#[derive(Debug)]
+pub struct PerConnection<T>(Arc<Shared<T>>);
+
+/// One connection's handle on what all use.
+#[derive(Debug)]
+pub struct Shared<T>(Arc<T>);
+
+impl<T> PerConnection<T> {
+    /// The first connection's.
+    #[must_use]
+    pub fn new(shared: Arc<T>) -> Self {
+        Self(Arc::new(Shared(shared)))
+    }
+
+    /// Gives what a request may keep as long as it takes.
+    #[must_use]
+    pub fn share(&self) -> Arc<Shared<T>> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// Makes another connection's.
+impl<T> Clone for PerConnection<T> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.0.0))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
     }
 }

@@ -6,6 +6,8 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
+    future::poll_fn,
     io,
     net::SocketAddr,
     pin::pin,
@@ -19,11 +21,12 @@ use axum::{
     http::{self, HeaderValue, header::CONNECTION},
     response::Response,
 };
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{HttpService, service_fn},
 };
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
@@ -36,7 +39,7 @@ use crate::{
     connection::{Answering, Busy, Closing, Patience, Timed},
     connection_series::ConnectionSeries,
     health::Readiness,
-    linger::Linger,
+    linger::LingerPlaces,
     workers::Workers,
 };
 
@@ -146,9 +149,8 @@ struct Acceptor<S> {
     readiness: Readiness,
     patience: Patience,
     closing: Closing,
-    linger: Linger,
+    linger: LingerPlaces,
     slots: Arc<Semaphore>,
-    graceful: GracefulShutdown,
     connections: JoinSet<()>,
     failures: Failures,
 }
@@ -174,9 +176,8 @@ impl<S: Routes> Acceptor<S> {
                 write: limits.write_timeout,
             },
             closing: Closing::default(),
-            linger: Linger::new(),
+            linger: LingerPlaces::new(),
             slots: Arc::new(Semaphore::new(max_connections)),
-            graceful: GracefulShutdown::new(),
             connections: JoinSet::new(),
             failures: Failures::default(),
         }
@@ -223,13 +224,14 @@ impl<S: Routes> Acceptor<S> {
         let busy = Busy::default();
         let io =
             TokioIo::new(Timed::new(stream, self.patience, busy.clone(), self.closing.clone()));
-        // A connection's requests come one after the other: it has a copy of its own, and nobody waits for the lock.
+        // A connection's requests come one after the other: it has copies of its own, and no thread waits for another
+        // to lock them or to count who has them.
         let routes = Mutex::new(self.routes.clone());
-        let linger = self.linger.clone();
-        let readiness = self.readiness.clone();
+        let linger = self.linger.of_connection(busy.clone());
+        let readiness = Arc::new(self.readiness.clone());
         let service = service_fn(move |request: http::Request<Incoming>| {
-            let (answering, readiness) = (Answering::start(&busy), readiness.clone());
-            let request = linger.around(request, &busy, &answering).map(Body::new);
+            let (answering, readiness) = (Answering::start(&busy), Arc::clone(&readiness));
+            let request = linger.around(request, &answering).map(Body::new);
             let answer = routes.lock().unwrap_or_else(PoisonError::into_inner).call(request);
             async move {
                 let mut answer = answer.await;
@@ -246,10 +248,9 @@ impl<S: Routes> Acceptor<S> {
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .serve_connection(io, service);
-        let connection = self.graceful.watch(connection);
-        let series = self.series.clone();
+        let (closing, series) = (self.closing.clone(), self.series.clone());
         let answering = async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = until_closing(connection, &closing).await {
                 let kind = series.count(&error);
                 tracing::debug!(%error, kind, "a connection ended early");
             }
@@ -260,17 +261,45 @@ impl<S: Routes> Acceptor<S> {
 
     /// Closes the listener, and gives requests in flight their time.
     async fn finish(self, grace: Duration) {
-        let Self { listener, workers, graceful, closing, mut connections, .. } = self;
+        let Self { listener, workers, closing, mut connections, .. } = self;
         drop(listener);
-        // Before the graceful shutdown, which polls every connection, so that each sees it.
         closing.begin();
-        if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, ended).await.is_err() {
             let n_connections = connections.len();
             tracing::warn!(n_connections, "the grace period is over: ending connections");
         }
         connections.shutdown().await;
         drop(workers);
     }
+}
+
+/// Drives a connection to its end; once the server closes, to that of the request in flight.
+///
+/// [`hyper_util::server::graceful`] does the same, and takes a lock of all connections for each request.
+async fn until_closing<S>(
+    connection: http1::Connection<TokioIo<Timed<TcpStream>>, S>,
+    closing: &Closing,
+) -> Result<(), hyper::Error>
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (mut connection, mut beginning) = (pin!(connection), pin!(closing.beginning()));
+    // A task has one waker: what was polled once wakes it, and need not be polled again for that.
+    let (mut is_watched, mut is_told) = (false, false);
+    poll_fn(|cx| {
+        if !is_watched {
+            is_watched = true;
+            let _ = beginning.as_mut().poll(cx);
+        }
+        if !is_told && closing.has_begun() {
+            is_told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// Has another runtime wait for what comes on a connection.

@@ -6,7 +6,10 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -18,12 +21,11 @@ use axum::{
 };
 use hyper::body::{Frame, SizeHint};
 use metrics::{describe_gauge, gauge};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 use crate::{
     metrics::Exporter,
-    middleware::{Around, MiddlewareLayer, ResponseFuture},
+    middleware::{Around, MiddlewareLayer, PerConnection, ResponseFuture, Shared},
     problem::Problem,
 };
 
@@ -32,7 +34,7 @@ use crate::{
 /// A request is in flight until its answer is written, not only made: the answers that clients do
 /// not read are memory as well. [`crate::serve::ServeLimits::write_timeout`] bounds how long that is.
 #[derive(Debug, Clone)]
-pub struct Shed(Arc<Semaphore>);
+pub struct Shed(PerConnection<Slots>);
 
 impl Shed {
     /// Lets `max_in_flight` requests in at once, and shows them as `http_requests_in_flight`.
@@ -45,11 +47,10 @@ impl Shed {
             );
             gauge!("http_requests_in_flight")
         });
-        let n_slots = max_in_flight.min(Semaphore::MAX_PERMITS);
-        let slots = Arc::new(Semaphore::new(n_slots));
+        let slots = Arc::new(Slots { n_slots: max_in_flight, n_taken: AtomicUsize::new(0) });
         let sampled = Arc::clone(&slots);
-        exporter.sample(in_flight, move || (n_slots - sampled.available_permits()) as f64);
-        Self(slots)
+        exporter.sample(in_flight, move || sampled.n_taken.load(Ordering::Relaxed) as f64);
+        Self(PerConnection::new(slots))
     }
 
     /// Makes the layer.
@@ -65,7 +66,7 @@ impl Around for Shed {
         S: Service<Request, Response = Response, Error = Infallible>,
         S::Future: Send + 'static,
     {
-        let Ok(slot) = Arc::clone(&self.0).try_acquire_owned() else {
+        let Some(slot) = Slot::take(self.0.share()) else {
             return Box::pin(std::future::ready(Ok(Problem::overloaded().into_response())));
         };
         let call = inner.call(request);
@@ -135,8 +136,30 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
+/// The places for requests in flight.
+#[derive(Debug)]
+struct Slots {
+    n_slots: usize,
+    n_taken: AtomicUsize,
+}
+
 /// One request's place, given back when its answer is written or given up, however that comes.
-type Slot = OwnedSemaphorePermit;
+struct Slot(Arc<Shared<Slots>>);
+
+impl Slot {
+    /// None when all are taken. The number guards no other memory, so that its order with other accesses does not matter.
+    fn take(slots: Arc<Shared<Slots>>) -> Option<Self> {
+        let add = |n_taken: usize| (n_taken < slots.n_slots).then(|| n_taken + 1);
+        let taken = slots.n_taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        taken.is_ok().then(|| Self(slots))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.n_taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Answers 504 `request_timeout` when reading the body and handling it take longer than a limit.
 #[derive(Debug, Clone, Copy)]

@@ -13,12 +13,11 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::FutureExt;
 use schema::{Nulls, ReadOptions, Request, Rows};
-use service_kit::ResponseFuture;
 use service_kit::budget::Share;
 use service_kit::facts::RequestFacts;
 use service_kit::problem::Problem;
+use service_kit::{PerConnection, ResponseFuture};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
@@ -36,10 +35,6 @@ use crate::served_model::ServedModel;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What an answer takes apart from its predictions, and what each of them takes: mostly enough.
-const HEAD_BYTES: usize = 256;
-const PREDICTION_BYTES: usize = 20;
-
 /// Bodies from this size on are read beside the threads that answer.
 const LARGE_BODY_BYTES: usize = 32 * 1024;
 /// Predictions of more steps than this, about a millisecond, are computed there as well.
@@ -49,7 +44,7 @@ const CHUNK_WORK: usize = 10_000_000;
 
 /// Answers for the default model, behind the router or past it.
 #[derive(Debug, Clone)]
-pub(crate) struct Predict(pub(crate) AppState);
+pub(crate) struct Predict(pub(crate) PerConnection<App>);
 
 impl Service<HttpRequest> for Predict {
     type Response = Response;
@@ -61,10 +56,11 @@ impl Service<HttpRequest> for Predict {
     }
 
     fn call(&mut self, request: HttpRequest) -> ResponseFuture {
-        let app = Arc::clone(&self.0);
-        let served = Arc::clone(app.models.default_model());
-        let answer = answer(app, served, request);
-        Box::pin(answer.map(|answer| Ok(answer.unwrap_or_else(IntoResponse::into_response))))
+        let app = self.0.share();
+        Box::pin(async move {
+            let answer = answer(&app, app.models.default_model(), request).await;
+            Ok(answer.unwrap_or_else(IntoResponse::into_response))
+        })
     }
 }
 
@@ -73,15 +69,14 @@ pub(crate) async fn predict_named(
     Named(served): Named,
     request: HttpRequest,
 ) -> Result<Response, PredictError> {
-    answer(app, served, request).await
+    answer(&app, &served, request).await
 }
 
 async fn answer(
-    app: AppState,
-    served: Arc<ServedModel>,
+    app: &App,
+    served: &Arc<ServedModel>,
     request: HttpRequest,
 ) -> Result<Response, PredictError> {
-    let (app, served) = (&*app, &served);
     let (head, body) = request.into_parts();
     let (facts, headers) = (RequestFacts::of(&head), &head.headers);
     // One version for the whole request, whatever the registry watcher does meanwhile.
@@ -276,9 +271,7 @@ impl Job {
             warnings: &request.warnings,
             signature: model.signature(),
         };
-        let mut json = Vec::with_capacity(HEAD_BYTES + predictions.len() * PREDICTION_BYTES);
-        serde_json::to_writer(&mut json, &response).map_err(internal)?;
-        Ok(json)
+        Ok(response.to_json())
     }
 
     fn predict(&self, model: &ActiveModel, request: &Request) -> Result<Vec<f64>, PredictError> {

@@ -200,36 +200,37 @@ fn warns_of_what_training_never_saw() {
         warnings: &request.warnings,
         signature: &signature,
     };
-    insta::assert_json_snapshot!(response, @r#"
+    let json: serde_json::Value = serde_json::from_slice(&response.to_json()).expect("JSON");
+    insta::assert_json_snapshot!(json, @r#"
     {
+      "model": "m",
+      "n_warnings": 3,
       "predictions": [
         1.0,
         2.0
       ],
-      "model": "m",
-      "version": 3,
       "request_id": "r",
+      "version": 3,
       "warnings": [
         {
-          "row": 0,
-          "feature": "carat",
           "code": "out_of_range",
-          "message": "9.5 is outside the range seen in training, 0.2 to 5"
+          "feature": "carat",
+          "message": "9.5 is outside the range seen in training, 0.2 to 5",
+          "row": 0
         },
         {
-          "row": 0,
-          "feature": "cut",
           "code": "unseen_category",
-          "message": "`Idael` was not seen in training and is treated as missing; did you mean `Ideal`?"
+          "feature": "cut",
+          "message": "`Idael` was not seen in training and is treated as missing; did you mean `Ideal`?",
+          "row": 0
         },
         {
-          "row": 1,
-          "feature": "carat",
           "code": "out_of_range",
-          "message": "0.1 is outside the range seen in training, 0.2 to 5"
+          "feature": "carat",
+          "message": "0.1 is outside the range seen in training, 0.2 to 5",
+          "row": 1
         }
-      ],
-      "n_warnings": 3
+      ]
     }
     "#);
 }
