@@ -35,8 +35,10 @@ def rows(results):
         yield "kernel in batches, time against lleaves", ours["ns_per_row"] / kernel["lleaves"]["ns_per_row"], "<=", 0.7, 0.4
         ratio = ours["us_one_row"] / kernel["onnxruntime"]["us_one_row"]
         yield "kernel, one row, time against ONNX Runtime", ratio, "<=", 0.3, 0.1
-    if "canopy" in speed:
-        yield "start to ready, ms", median(speed["canopy"]["ready_ms"]), "<=", 25, 12
+    # One binary with the same forest, logging or not: its starts are of one kind.
+    starts = [ms for name in ("canopy", "canopy-unlogged") if name in speed for ms in speed[name]["ready_ms"]]
+    if starts:
+        yield f"start to ready, ms, {len(starts)} starts amid the others", median(starts), "<=", 25, 12
     if limits := results.get("limits"):
         _, after, sent = limits["memory"]
         yield f"memory (PSS) after {sent:,} requests, MiB", after, "<=", 25, 15

@@ -3,8 +3,9 @@
 //! A value's place among the sorted thresholds of all splits decides each of them at once, and exactly:
 //! after this, kernels compare whole numbers only.
 
-use std::collections::HashMap;
 use std::hint::select_unpredictable;
+
+use foldhash::HashMap;
 
 use super::sets::{CategorySets, code};
 use super::thresholds::Thresholds;
@@ -154,7 +155,7 @@ impl Scales {
 }
 
 /// Thresholds that differ, numbered as they are met: splits of many trees share a few, and only those need to be
-/// sorted.
+/// sorted. Hashed by foldhash, which takes a tenth of what the standard library's SipHash takes for a number.
 #[derive(Debug, Default)]
 struct Distinct {
     numbers: HashMap<u64, u32>,

@@ -111,14 +111,26 @@ fn write_string(line: &mut Vec<u8>, text: &str) {
     line.push(b'"');
 }
 
+/// Which bytes need an escape.
+static IS_SPECIAL: [bool; 256] = {
+    let mut is_special = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        is_special[byte] = true;
+        byte += 1;
+    }
+    is_special[b'"' as usize] = true;
+    is_special[b'\\' as usize] = true;
+    is_special
+};
+
 /// Writes text as the inside of a JSON string (RFC 8259, section 7).
 struct Escaped<'a>(&'a mut Vec<u8>);
 
 impl Escaped<'_> {
     fn put(&mut self, text: &[u8]) {
-        let is_special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
-        // Nearly no text is special: this looks at all bytes, many at a time.
-        if !text.iter().fold(false, |any, byte| any | is_special(byte)) {
+        // Nearly no text is special.
+        if !text.iter().any(|byte| IS_SPECIAL[usize::from(*byte)]) {
             return self.0.extend_from_slice(text);
         }
         for byte in text {
