@@ -276,7 +276,7 @@ impl<S: Routes> Acceptor<S> {
 
 /// Drives a connection to its end; once the server closes, to that of the request in flight.
 ///
-/// [`hyper_util::server::graceful`] does the same, and takes a lock of all connections for each request.
+/// `hyper_util::server::graceful` does the same, and takes a lock of all connections for each request.
 async fn until_closing<S>(
     connection: http1::Connection<TokioIo<Timed<TcpStream>>, S>,
     closing: &Closing,

@@ -155,7 +155,7 @@ impl Scales {
 }
 
 /// Thresholds that differ, numbered as they are met: splits of many trees share a few, and only those need to be
-/// sorted. Hashed by foldhash, which takes a tenth of what the standard library's SipHash takes for a number.
+/// sorted. Hashed by foldhash: with the standard library's SipHash a start with 89,000 of them took a millisecond more.
 #[derive(Debug, Default)]
 struct Distinct {
     numbers: HashMap<u64, u32>,
